@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// One HTTP request to a service, and how it ended.
+#pragma once
+
+#include "messages/transaction.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace posthorn {
+
+/// A request for the courier to make.
+struct exchange {
+  /// "PUT", "POST" or "GET".
+  std::string method = "PUT";
+  /// Base URL of the service: http://, https:// or unix:/path/of/socket.
+  std::string base;
+  /// Path and query below the base, percent-encoded, starting with a slash.
+  std::string target;
+  /// Sent as `Authorization: Bearer`.
+  std::string bearer;
+  /// Sent as application/json when not empty. Shares the outbound's bytes.
+  std::shared_ptr<const std::string> body;
+  std::chrono::milliseconds connect_timeout{15'000};
+  /// From start to the last byte of the answer's body.
+  std::chrono::milliseconds timeout{60'000};
+  /// Larger answers end the exchange as broken, in bytes.
+  std::size_t answer_max = 1024 * 1024;
+};
+
+using exchange_ptr = std::shared_ptr<const exchange>;
+
+/// How an exchange ended.
+struct answer {
+  outcome what = outcome::unreachable;
+  /// HTTP status, or 0 where none came.
+  std::uint16_t status = 0;
+  /// The answer's body, at most exchange::answer_max bytes.
+  std::string body;
+  /// `Retry-After` in seconds form, where the service sent one.
+  std::optional<std::chrono::milliseconds> retry_after;
+  /// One line for the operator: the status, or what went wrong. Holds no token.
+  std::string detail;
+  std::chrono::microseconds took{0};
+};
+
+using answer_ptr = std::shared_ptr<const answer>;
+
+} // namespace posthorn

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store: what every implementation promises. No actors, no HTTP here.
+#pragma once
+
+#include "messages/batch.hpp"
+#include "messages/errors.hpp"
+#include "messages/transaction.hpp"
+
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace posthorn::storage {
+
+// -- mutations: each is fenced and atomic -------------------------------------
+
+/// Puts a feed transaction into the pool. Answers receipt; a feed transaction
+/// that was taken before (feed, txn id, digest) is a duplicate and changes
+/// nothing. Errors: store_full.
+struct append {
+  batch_ptr what;
+};
+
+/// Moves the sorter's cursor and appends to the queues. A parcel that is one
+/// whole batch is left where it is; others are copied together, so that items
+/// with one destination lie side by side. Pool batches that no queue needs any
+/// more are deleted. For each addressee that is UP, not paused, without an open
+/// transaction and allows it, a transaction is cut. Answers routed. Errors:
+/// fenced (also when the cursor is not at `from`), unknown_service.
+struct route {
+  routing_ptr what;
+};
+
+/// The service's open transaction; else cuts one from the head of its queue and
+/// stores it; null when the queue is empty or the service is paused. Answers
+/// outbound_ptr. Errors: fenced.
+struct next {
+  claim who;
+  cut_limits limits;
+};
+
+/// The open transaction was accepted: it leaves the queue, failures go to 0,
+/// and the next one is cut as `next` does, in the same commit. Answers
+/// outbound_ptr. Errors: fenced, unknown_transaction (not the open one).
+struct complete {
+  claim who;
+  std::string txn_id;
+  cut_limits limits;
+};
+
+/// An attempt at the open transaction failed; the service is DOWN. Answers
+/// nothing_more. Errors: fenced, unknown_transaction.
+struct fail {
+  claim who;
+  setback what;
+};
+
+/// Stops or restarts sending; events are kept. Survives restarts. Answers
+/// nothing_more. Errors: unknown_service.
+struct set_paused {
+  service_no service = 0;
+  bool paused = false;
+};
+
+/// Makes services known by their ids (new ones get a number). Answers
+/// enrolled, in the same order.
+struct enroll {
+  std::vector<std::string> ids;
+};
+
+/// Grants a lease, or renews it. Acquiring succeeds when nobody holds it, when
+/// it has run out by the store's clock, or when the same node held it; each
+/// grant raises the epoch by one. Renewing keeps the epoch. Answers
+/// posthorn::lease. Errors: lease_held (acquire), fenced (renew under an old
+/// epoch).
+struct take_lease {
+  lease_request what;
+};
+
+/// Gives a lease back, so that another node need not wait for its end. Answers
+/// nothing_more. Errors: fenced.
+struct give_lease {
+  std::string name;
+  posthorn::epoch epoch = 0;
+};
+
+using mutation = std::variant<append, route, next, complete, fail, set_paused,
+                              enroll, take_lease, give_lease>;
+
+// -- answers ------------------------------------------------------------------
+
+struct nothing_more {};
+
+struct enrolled {
+  std::vector<service_no> numbers;
+};
+
+using reply = std::variant<receipt, routed, outbound_ptr, nothing_more,
+                           enrolled, posthorn::lease>;
+
+// -- reading ------------------------------------------------------------------
+
+/// Sizes and counts, for operators and metrics.
+struct store_stat {
+  /// Random, made with the store.
+  std::string id;
+  /// Bytes that hold records, against `limits.max_store`.
+  std::uint64_t used_bytes = 0;
+  std::uint64_t capacity_bytes = 0;
+  /// Batches in the pool that are not routed yet.
+  std::uint64_t pool_batches = 0;
+  std::uint64_t sorter_cursor = 0;
+  std::uint64_t corrupt_records = 0;
+};
+
+/// Limits of a page that the sorter takes.
+struct page_limits {
+  std::size_t max_items = 10'000;
+  std::size_t max_bytes = 4 * 1024 * 1024;
+};
+
+/// A store. commit() belongs to one thread; the reading functions may be called
+/// from any thread at any time.
+class store {
+public:
+  virtual ~store() = default;
+
+  /// Carries out `work` in order in one commit and returns when it is on disk:
+  /// one answer each. A mutation that is refused (fenced, duplicate, full)
+  /// changes nothing and leaves the others alone. When the commit itself fails,
+  /// nothing has happened and every answer is that error, except that
+  /// implementations try the mutations one by one first where that can save
+  /// some of them (a full disk refuses appends, and lets completions through).
+  virtual std::vector<caf::expected<reply>>
+  commit(std::span<const mutation> work) = 0;
+
+  /// The pool from the sorter's cursor `from` on, at most a page. A page holds
+  /// at least one batch if there is one.
+  virtual caf::expected<pool_page> peek(std::uint64_t from,
+                                        const page_limits& limits) const = 0;
+
+  /// Where the sorter's cursor is.
+  virtual caf::expected<std::uint64_t> cursor() const = 0;
+
+  /// All services that were ever enrolled and not forgotten, by number.
+  virtual caf::expected<std::vector<service_row>> services() const = 0;
+
+  /// Sizes and counts.
+  virtual caf::expected<store_stat> stat() const = 0;
+};
+
+} // namespace posthorn::storage
