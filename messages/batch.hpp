@@ -108,6 +108,8 @@ struct pool_entry {
 /// What the pool holds after a position, oldest first.
 struct pool_page {
   std::vector<pool_entry> entries;
+  /// Where the sorter's cursor is.
+  std::uint64_t from = 0;
   /// Where the sorter's cursor will be once these are routed.
   std::uint64_t next = 0;
   /// Whether the page ended because it was full, not because the pool was.

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/admin/admin_api.hpp"
+
+#include "actors/intake/feed_api.hpp"
+
+#include <caf/scoped_actor.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace posthorn {
+
+namespace {
+
+using nlohmann::json;
+using std::chrono::system_clock;
+
+/// How long an actor may take to answer the admin API.
+constexpr std::chrono::milliseconds patience{5'000};
+
+const std::string services_path = "/admin/v1/services";
+
+double seconds(system_clock::duration span) {
+  return std::chrono::duration<double>(span).count();
+}
+
+json timestamp(system_clock::time_point when) {
+  if (when == system_clock::time_point{})
+    return nullptr;
+  return seconds(when.time_since_epoch());
+}
+
+void set_json(httplib::Response& response, const json& body, int status = 200) {
+  response.status = status;
+  response.set_content(
+    body.dump(-1, ' ', false, json::error_handler_t::replace),
+    "application/json");
+}
+
+json to_json(const actor_snapshot& x) {
+  const auto in_seconds = [](std::chrono::nanoseconds span) {
+    return std::chrono::duration<double>(span).count();
+  };
+  return {{"name", x.name},
+          {"kind", x.name.substr(0, x.name.find('/'))},
+          {"state", x.state},
+          {"handled", x.handled},
+          {"mailbox", x.mailbox},
+          {"mailbox_peak", x.mailbox_peak},
+          {"busy_seconds", in_seconds(x.busy)},
+          {"longest_seconds", in_seconds(x.longest)},
+          {"running_seconds", in_seconds(x.running)},
+          {"last_message", x.last_message}};
+}
+
+const char* state_of(const service_row& row) {
+  if (row.paused)
+    return "PAUSED";
+  return row.failures > 0 ? "DOWN" : "UP";
+}
+
+} // namespace
+
+json to_json(const service_row& row, const service_config* config,
+             system_clock::time_point now) {
+  json result{{"id", row.id},
+              {"number", row.number},
+              {"configured", config != nullptr},
+              {"state", state_of(row)},
+              {"owner", row.owner},
+              {"epoch", row.epoch},
+              {"pending_events", row.pending_events},
+              {"pending_bytes", row.pending_bytes},
+              {"oldest_pending_seconds", nullptr},
+              {"last_transaction", row.txn_id},
+              {"transaction_open", row.open},
+              {"delivered_events", row.delivered_events},
+              {"delivered_transactions", row.delivered_transactions},
+              {"failures", row.failures},
+              {"next_attempt_seconds", nullptr},
+              {"last_error", row.last_error},
+              {"last_failure", timestamp(row.last_failure)},
+              {"last_success", timestamp(row.last_success)}};
+  if (row.pending_events > 0)
+    result["oldest_pending_seconds"] = std::max(0.0, seconds(now - row.oldest));
+  if (row.failures > 0 && !row.paused)
+    result["next_attempt_seconds"]
+      = std::max(0.0, seconds(row.next_attempt - now));
+  if (config)
+    result["url"] = config->registration.url ? json(*config->registration.url)
+                                             : json(nullptr);
+  return result;
+}
+
+admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
+                     directory_ptr services)
+  : sys_{sys},
+    wiring_{std::move(wiring)},
+    started_{std::chrono::steady_clock::now()},
+    services_{std::move(services)} {
+}
+
+void admin_api::replace(directory_ptr services) {
+  std::lock_guard guard{mutex_};
+  services_ = std::move(services);
+}
+
+directory_ptr admin_api::services() const {
+  std::lock_guard guard{mutex_};
+  return services_;
+}
+
+void admin_api::handle(httplib::Request& request, httplib::Response& response) {
+  const auto& path = request.path;
+  if (path.starts_with("/health/"))
+    return health(path, response);
+  if (wiring_.admin_token)
+    if (const auto why = check_token(request, *wiring_.admin_token))
+      return set_matrix_error(response, why->status, why->errcode, why->error);
+  const bool get = request.method == "GET";
+  if (get && path == "/admin/v1/actors")
+    return list_actors(response);
+  if (get && path == "/admin/v1/store")
+    return show_store(response);
+  if (get && path == services_path)
+    return list_services("", response);
+  if (path.starts_with(services_path + "/")) {
+    const auto rest = path.substr(services_path.size() + 1);
+    const auto slash = rest.find('/');
+    if (get && slash == std::string::npos)
+      return list_services(rest, response);
+    if (request.method == "POST" && slash != std::string::npos)
+      return order(rest.substr(0, slash), rest.substr(slash + 1), response);
+  }
+  set_matrix_error(response, 404, "M_UNRECOGNIZED", "no such endpoint");
+}
+
+void admin_api::health(const std::string& path,
+                       httplib::Response& response) const {
+  if (path == "/health/live")
+    return set_json(response, {{"live", true}});
+  if (path != "/health/ready")
+    return set_matrix_error(response, 404, "M_UNRECOGNIZED",
+                            "no such endpoint");
+  if (const auto why = wiring_.not_ready())
+    return set_json(response, {{"ready", false}, {"reason", *why}}, 503);
+  set_json(response, {{"ready", true}});
+}
+
+void admin_api::list_services(const std::string& id,
+                              httplib::Response& response) const {
+  const auto rows = wiring_.store->services();
+  if (!rows)
+    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(rows.error()));
+  const auto known = services();
+  const auto now = system_clock::now();
+  json found = json::array();
+  for (const auto& row : *rows) {
+    const auto listed = known->by_number.find(row.number);
+    const service_config* config = nullptr;
+    if (listed != known->by_number.end())
+      config = known->services[listed->second].config.get();
+    if (id.empty() || row.id == id)
+      found.push_back(to_json(row, config, now));
+  }
+  if (id.empty())
+    return set_json(response, {{"services", std::move(found)}});
+  if (found.empty())
+    return set_matrix_error(response, 404, "M_NOT_FOUND",
+                            "no service '" + id + "'");
+  set_json(response, found.front());
+}
+
+void admin_api::order(const std::string& id, const std::string& verb,
+                      httplib::Response& response) {
+  const auto known = services();
+  const auto found = known->by_id.find(id);
+  if (found == known->by_id.end())
+    return set_matrix_error(response, 404, "M_NOT_FOUND",
+                            "no service '" + id + "'");
+  const auto& actor = known->services[found->second].actor;
+  if (!actor)
+    return set_matrix_error(response, 409, "M_UNKNOWN",
+                            "nothing is sent to service '" + id
+                              + "': it has no url or is not configured");
+  caf::scoped_actor self{sys_};
+  caf::error failed;
+  json done{{"id", id}};
+  const auto on_error = [&](caf::error& why) { failed = std::move(why); };
+  if (verb == "retry") {
+    self->request(actor, caf::duration{patience}, retry_atom::value)
+      .receive([&](bool attempted) { done["attempted"] = attempted; },
+               on_error);
+  } else if (verb == "pause" || verb == "resume") {
+    const bool stop = verb == "pause";
+    self->request(actor, caf::duration{patience}, pause_atom::value, stop)
+      .receive([&](const storage::nothing_more&) { done["paused"] = stop; },
+               on_error);
+  } else {
+    return set_matrix_error(response, 404, "M_UNRECOGNIZED",
+                            "no such order: '" + verb
+                              + "' (retry, pause or resume)");
+  }
+  if (failed)
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            "service '" + id
+                              + "' did not answer: " + text_of(failed));
+  spdlog::info("admin: {} {}", verb, id);
+  set_json(response, done);
+}
+
+void admin_api::list_actors(httplib::Response& response) {
+  caf::scoped_actor self{sys_};
+  json actors = json::array();
+  caf::error failed;
+  self->request(wiring_.metrics, caf::duration{patience}, dump_atom::value)
+    .receive(
+      [&](const actor_dump& dump) {
+        for (const auto& x : dump)
+          actors.push_back(posthorn::to_json(x));
+      },
+      [&](caf::error& why) { failed = std::move(why); });
+  if (failed)
+    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(failed));
+  const auto up = std::chrono::steady_clock::now() - started_;
+  json node{{"name", wiring_.node},
+            {"version", wiring_.version},
+            {"uptime_seconds", std::chrono::duration<double>(up).count()},
+            {"actors", std::move(actors)}};
+  set_json(response, {{"nodes", json::array({std::move(node)})}});
+}
+
+void admin_api::show_store(httplib::Response& response) const {
+  const auto stat = wiring_.store->stat();
+  if (!stat)
+    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(stat.error()));
+  set_json(response, {{"id", stat->id},
+                      {"used_bytes", stat->used_bytes},
+                      {"capacity_bytes", stat->capacity_bytes},
+                      {"pool_batches", stat->pool_batches},
+                      {"sorter_cursor", stat->sorter_cursor},
+                      {"corrupt_records", stat->corrupt_records}});
+}
+
+} // namespace posthorn

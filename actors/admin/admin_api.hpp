@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The admin API: what operators see and order.
+#pragma once
+
+#include "actors/intake/credentials.hpp"
+#include "actors/protocols.hpp"
+#include "actors/sorter/directory.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <httplib.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace posthorn {
+
+/// What the admin API is given to show.
+struct admin_wiring {
+  std::string node;
+  std::string version;
+  std::shared_ptr<const storage::store> store;
+  metrics_actor metrics;
+  /// None: no token is asked for (loopback or unix socket only).
+  std::optional<token_digest> admin_token;
+  /// Nothing when the node takes transactions, else why not.
+  std::function<std::optional<std::string>()> not_ready;
+};
+
+/// Answers requests on `admin`. Thread-safe. JSON keys are stable: scripts rely
+/// on them.
+class admin_api {
+public:
+  admin_api(caf::actor_system& sys, admin_wiring wiring,
+            directory_ptr services);
+
+  /// From now on these are the services.
+  void replace(directory_ptr services);
+
+  void handle(httplib::Request& request, httplib::Response& response);
+
+private:
+  directory_ptr services() const;
+
+  void health(const std::string& path, httplib::Response& response) const;
+  void list_services(const std::string& id, httplib::Response& response) const;
+  void order(const std::string& id, const std::string& verb,
+             httplib::Response& response);
+  void list_actors(httplib::Response& response);
+  void show_store(httplib::Response& response) const;
+
+  caf::actor_system& sys_;
+  admin_wiring wiring_;
+  std::chrono::steady_clock::time_point started_;
+  mutable std::mutex mutex_;
+  directory_ptr services_;
+};
+
+/// A service as the admin API shows it: its row in the store, and whether it is
+/// configured. Ages and pauses are seconds from `now`.
+nlohmann::json to_json(const service_row& row, const service_config* config,
+                       std::chrono::system_clock::time_point now);
+
+} // namespace posthorn

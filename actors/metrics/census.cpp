@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/metrics/census.hpp"
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace posthorn {
+
+namespace {
+
+std::int64_t steady_ns() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
+/// "storage::append" out of "posthorn::storage::append".
+std::string type_name(const std::type_info& type) {
+  int status = 0;
+  std::unique_ptr<char, decltype(&std::free)> plain{
+    abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free};
+  std::string result = status == 0 ? plain.get() : type.name();
+  const std::string prefix = "posthorn::";
+  for (auto at = result.find(prefix); at != std::string::npos;
+       at = result.find(prefix))
+    result.erase(at, prefix.size());
+  return result;
+}
+
+actor_snapshot read(const actor_card& card) {
+  actor_snapshot result;
+  result.name = card.name;
+  result.state = card.state.load();
+  // `handled` first: a message is enqueued before it is handled, so that the
+  // difference cannot become negative.
+  result.handled = card.handled.load();
+  result.mailbox = card.enqueued.load() - result.handled;
+  result.mailbox_peak = std::max(card.mailbox_peak.load(), result.mailbox);
+  result.busy = std::chrono::nanoseconds{card.busy_ns.load()};
+  result.longest = std::chrono::nanoseconds{card.longest_ns.load()};
+  if (auto since = card.running_since_ns.load(); since != 0)
+    result.running = std::chrono::nanoseconds{steady_ns() - since};
+  if (auto type = card.last_type.load())
+    result.last_message = type_name(*type);
+  else if (auto atom = card.last_atom.load())
+    result.last_message = caf::to_string(static_cast<caf::atom_value>(atom));
+  return result;
+}
+
+} // namespace
+
+void census::enlist(actor_card_ptr card) {
+  std::lock_guard guard{mutex_};
+  std::erase_if(cards_, [](const auto& x) { return x.expired(); });
+  cards_.push_back(card);
+}
+
+std::vector<actor_snapshot> census::snapshot() const {
+  std::vector<actor_snapshot> result;
+  std::lock_guard guard{mutex_};
+  for (const auto& weak : cards_)
+    if (auto card = weak.lock())
+      result.push_back(read(*card));
+  std::sort(result.begin(), result.end(),
+            [](const auto& x, const auto& y) { return x.name < y.name; });
+  return result;
+}
+
+} // namespace posthorn

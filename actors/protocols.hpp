@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every actor's interface, in the order in which an event meets them. The first
+// file to read.
+//
+//   intake -> pool -> storage            a feed transaction becomes durable
+//   sorter -> pool -> sorter -> storage  once a second it is routed to queues
+//   sorter -> service                    "there is something for you"
+//   service -> storage -> service        the next transaction, stored
+//   service -> courier -> service        sent, and how it ended
+//
+// Requests within a node to the pool, storage and courier always end: storage
+// answers when its commit has, the courier keeps a deadline.
+#pragma once
+
+#include "actors/metrics/census.hpp"
+#include "messages/batch.hpp"
+#include "messages/errors.hpp"
+#include "messages/exchange.hpp"
+#include "messages/registration.hpp"
+#include "messages/transaction.hpp"
+#include "storage/store.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/atom.hpp>
+#include <caf/duration.hpp>
+#include <caf/fwd.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+namespace posthorn {
+
+using peek_atom = caf::atom_constant<caf::atom("peek")>;
+using poll_atom = caf::atom_constant<caf::atom("poll")>;
+using arrived_atom = caf::atom_constant<caf::atom("arrived")>;
+using wake_atom = caf::atom_constant<caf::atom("wake")>;
+using attempt_atom = caf::atom_constant<caf::atom("attempt")>;
+using retry_atom = caf::atom_constant<caf::atom("retry")>;
+using pause_atom = caf::atom_constant<caf::atom("pause")>;
+using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using send_atom = caf::atom_constant<caf::atom("send")>;
+using done_atom = caf::atom_constant<caf::atom("done")>;
+using commit_atom = caf::atom_constant<caf::atom("commit")>;
+using dump_atom = caf::atom_constant<caf::atom("dump")>;
+
+struct directory;
+
+/// Which services there are and who speaks for them; replaced whole, never
+/// changed.
+using directory_ptr = std::shared_ptr<const directory>;
+
+/// The node's actors as they were at one moment.
+using actor_dump = std::vector<actor_snapshot>;
+
+/// Is told that something new lies in the pool.
+using arrival_listener = caf::typed_actor<caf::reacts_to<arrived_atom>>;
+
+/// Lets feed transactions in, as long as the node can take them.
+using intake_actor = caf::typed_actor<
+  // Makes a feed transaction durable. The answer means: it is on disk.
+  // Errors: draining, overloaded, store_full, store_failed.
+  caf::replies_to<storage::append>::with<receipt>,
+  // From now on every append is refused as draining.
+  caf::replies_to<drain_atom>::with<storage::nothing_more>>;
+
+/// The event pool: what is durable and not yet sorted. Holds none of it in
+/// memory.
+using pool_actor = caf::typed_actor<
+  // As for the intake. Errors: store_full, store_failed.
+  caf::replies_to<storage::append>::with<receipt>,
+  // The oldest of what the sorter has not taken, a page at most. Nothing is
+  // taken by looking: the sorter's routing moves the cursor.
+  // Errors: store_failed, store_corrupt.
+  caf::replies_to<peek_atom>::with<pool_page_ptr>>;
+
+/// Decides for whom each item is. One in the cluster at a time, by its lease.
+using sorter_actor = caf::typed_actor<
+  // Something is new in the pool: poll now instead of at the next second.
+  caf::reacts_to<arrived_atom>,
+  // The set of services has changed. Holds from the next page on.
+  caf::reacts_to<directory_ptr>,
+  // Finishes the page in hand and takes no other; answers when that is done.
+  caf::replies_to<drain_atom>::with<storage::nothing_more>,
+  // To itself, once a poll interval.
+  caf::reacts_to<poll_atom>>;
+
+/// Delivers one application service's transactions, in order, one at a time.
+/// Two behaviours: UP, sending; DOWN, waiting to try again.
+using service_actor = caf::typed_actor<
+  // Something is in the queue.
+  caf::reacts_to<wake_atom>,
+  // Attempt now what waits for its next attempt. The answer says whether there
+  // was something to attempt. A failure goes on with the backoff where it was.
+  caf::replies_to<retry_atom>::with<bool>,
+  // Stops (true) or restarts (false) sending, durably. Errors: store_failed.
+  caf::replies_to<pause_atom, bool>::with<storage::nothing_more>,
+  // Another URL, token or settings: used from the next attempt on.
+  caf::reacts_to<service_config_ptr>,
+  // Finishes what is open and sends nothing more; answers when that is done.
+  caf::replies_to<drain_atom>::with<storage::nothing_more>,
+  // To itself: the backoff is over. Carries the number of the pause it belongs
+  // to, since a timer cannot be called back.
+  caf::reacts_to<attempt_atom, std::uint64_t>>;
+
+/// Makes all outgoing HTTP requests.
+using courier_actor = caf::typed_actor<
+  // Makes one request. Always answered, at the latest when the exchange's
+  // timeouts have passed.
+  caf::replies_to<send_atom, exchange_ptr>::with<answer_ptr>,
+  // From its own loop: the exchange with this ticket has ended.
+  caf::reacts_to<done_atom, std::uint64_t, answer_ptr>>;
+
+/// Writes to the store: gathers what is waiting into one commit, and answers
+/// all of it when that is on disk. Each message is one mutation of
+/// storage/store.hpp, where its answer and errors stand.
+using storage_actor = caf::typed_actor<
+  caf::replies_to<storage::append>::with<receipt>,
+  caf::replies_to<storage::route>::with<routed>,
+  caf::replies_to<storage::next>::with<outbound_ptr>,
+  caf::replies_to<storage::complete>::with<outbound_ptr>,
+  caf::replies_to<storage::fail>::with<storage::nothing_more>,
+  caf::replies_to<storage::set_paused>::with<storage::nothing_more>,
+  caf::replies_to<storage::enroll>::with<storage::enrolled>,
+  caf::replies_to<storage::take_lease>::with<lease>,
+  caf::replies_to<storage::give_lease>::with<storage::nothing_more>,
+  // Tells this listener after each commit that took a feed transaction in.
+  caf::reacts_to<arrival_listener>,
+  // To itself: commit what has been gathered.
+  caf::reacts_to<commit_atom>>;
+
+/// The actor dump. Reads counters only and asks nobody, so that it answers
+/// while others are stuck; spawned detached.
+using metrics_actor
+  = caf::typed_actor<caf::replies_to<dump_atom>::with<actor_dump>>;
+
+} // namespace posthorn
+
+// These never leave the process: they travel by pointer or hold clock values.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::append)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::route)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::next)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::complete)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::fail)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::set_paused)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::enroll)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::take_lease)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::give_lease)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::enrolled)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::nothing_more)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::receipt)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::routed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::lease)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::outbound_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::pool_page_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::directory_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::service_config_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::exchange_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::answer_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::actor_dump)

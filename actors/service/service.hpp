@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Delivers one application service's transactions.
+#pragma once
+
+#include "actors/metrics/counted.hpp"
+#include "actors/protocols.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace posthorn {
+
+/// What a service actor is given to work with.
+struct service_wiring {
+  /// The lease under which it writes.
+  claim who;
+  service_config_ptr config;
+  storage_actor writer;
+  courier_actor courier;
+  /// Random numbers in [0, 1), for jitter.
+  std::function<double()> spread;
+  /// For what is stored and shown; pauses are measured by the actor clock.
+  std::function<std::chrono::system_clock::time_point()> wall_clock
+    = std::chrono::system_clock::now;
+};
+
+struct service_state;
+
+using service_self = counted_actor<service_actor, service_state>;
+
+/// The two behaviours:
+///
+///              attempt failed, stored
+///        ┌──────────────────────────────────┐
+///        │                                  ▼
+///     ┌──┴─┐                             ┌──────┐ ─┐ attempt failed:
+///     │ UP │                             │ DOWN │  │ next pause, doubled
+///     └────┘                             └──┬───┘ ◄┘
+///        ▲   accepted, and nothing left     │  ◄┐ accepted: failures = 0,
+///        └──────────────────────────────────┘ ──┘ the next one at once
+///
+/// In either, at most one request is open, to the store or to the service, and
+/// `doing` says which. UP and DOWN are not written down: a service is DOWN
+/// while the store counts failures for it, so that a restart finds the same.
+struct service_state {
+  /// What the actor waits for.
+  enum class activity { nothing, store, service, pause };
+
+  explicit service_state(service_self* owner) : self{owner} {}
+
+  service_actor::behavior_type up();
+  service_actor::behavior_type down();
+
+  /// Asks the store for the transaction to send.
+  void take();
+  void taken(outbound_ptr next);
+  /// Sends the transaction in hand.
+  void attempt();
+  void attempted(const answer& how);
+  /// Tells the store that the transaction in hand was accepted.
+  void finish();
+  /// Tells the store that the attempt failed; then waits.
+  void set_back(const answer& how);
+  /// Waits, and attempts again when the pause is over.
+  void rest(std::chrono::milliseconds pause);
+  /// A pause is over: goes on where it stopped.
+  void resume(std::uint64_t number);
+  /// The store could not do what was asked: tries again in a moment, or ends
+  /// when the lease is gone.
+  void store_failed(const caf::error& why);
+  /// Nothing to do, or nothing that may be done.
+  void settle();
+
+  bool retry();
+  caf::typed_response_promise<storage::nothing_more> pause(bool stop);
+  caf::typed_response_promise<storage::nothing_more> drain();
+
+  void go_up();
+  void go_down();
+
+  cut_limits limits() const;
+  const std::string& id() const;
+
+  bool halted() const {
+    return paused || draining;
+  }
+
+  service_self* self;
+  service_wiring wiring;
+  activity doing = activity::nothing;
+  /// The transaction in hand: cut and stored, not yet known as accepted.
+  outbound_ptr open;
+  /// The service has accepted it, and the store does not know yet. It is not
+  /// sent again in this life.
+  bool accepted = false;
+  /// Something came while a request was open.
+  bool woken = false;
+  bool is_down = false;
+  bool paused = false;
+  bool draining = false;
+  /// Failures in a row.
+  std::uint32_t failures = 0;
+  /// Number of the newest pause; timers of older ones are void.
+  std::uint64_t pause_number = 0;
+  std::vector<caf::typed_response_promise<storage::nothing_more>> drained;
+
+  static constexpr const char* name = "service";
+};
+
+/// Takes up where the store stands: an open transaction is sent at once, or,
+/// when it had failed before, when its next attempt is due.
+service_actor::behavior_type service(service_self* self, census_ptr all,
+                                     service_wiring wiring);
+
+} // namespace posthorn

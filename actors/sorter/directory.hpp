@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which services there are, for the sorter.
+#pragma once
+
+#include "actors/protocols.hpp"
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace posthorn {
+
+/// A service and who speaks for it.
+struct listed_service {
+  service_no number = 0;
+  std::string id;
+  /// Null for a service that was removed from the configuration and still has a
+  /// queue: what is addressed to it is kept, nothing is sent.
+  service_config_ptr config;
+  /// Invalid where no actor on this node delivers to it.
+  service_actor actor;
+};
+
+/// Immutable once shared.
+struct directory {
+  std::vector<listed_service> services;
+  /// Index into `services` by id and by number.
+  std::unordered_map<std::string, std::size_t> by_id;
+  std::unordered_map<service_no, std::size_t> by_number;
+  /// Appends the numbers of the services that an event of the catch-all feed is
+  /// for: distinct, ascending.
+  std::function<void(const event_fields&, std::vector<service_no>&)> decide;
+
+  void add(listed_service what) {
+    by_id.emplace(what.id, services.size());
+    by_number.emplace(what.number, services.size());
+    services.push_back(std::move(what));
+  }
+};
+
+} // namespace posthorn

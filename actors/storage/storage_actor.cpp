@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/storage/storage_actor.hpp"
+
+#include <algorithm>
+
+namespace posthorn {
+
+template <class Answer, class Mutation>
+caf::typed_response_promise<Answer> storage_state::gather(Mutation&& what) {
+  if (work.empty())
+    self->send(self, commit_atom::value);
+  work.emplace_back(std::forward<Mutation>(what));
+  auto promise = self->make_response_promise<Answer>();
+  answers.emplace_back(
+    [promise](caf::expected<storage::reply>& result) mutable {
+      if (!result)
+        promise.deliver(std::move(result.error()));
+      else
+        promise.deliver(std::move(std::get<Answer>(*result)));
+    });
+  return promise;
+}
+
+void storage_state::commit() {
+  auto group = std::exchange(work, {});
+  auto waiting = std::exchange(answers, {});
+  auto results = store->commit(group);
+  const auto is_arrival = [](const auto& result) {
+    return result && std::holds_alternative<receipt>(*result)
+           && !std::get<receipt>(*result).duplicate;
+  };
+  const bool arrivals = std::any_of(results.begin(), results.end(), is_arrival);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    waiting[i](results[i]);
+  if (arrivals)
+    for (auto& listener : listeners)
+      self->send(listener, arrived_atom::value);
+}
+
+storage_actor::behavior_type
+storage_writer(storage_self* self, census_ptr all,
+               std::shared_ptr<storage::store> store) {
+  self->state.store = std::move(store);
+  self->enlist(*all, "storage");
+  auto& state = self->state;
+  return {
+    [&state](storage::append& x) {
+      return state.gather<receipt>(std::move(x));
+    },
+    [&state](storage::route& x) { return state.gather<routed>(std::move(x)); },
+    [&state](storage::next& x) {
+      return state.gather<outbound_ptr>(std::move(x));
+    },
+    [&state](storage::complete& x) {
+      return state.gather<outbound_ptr>(std::move(x));
+    },
+    [&state](storage::fail& x) {
+      return state.gather<storage::nothing_more>(std::move(x));
+    },
+    [&state](storage::set_paused& x) {
+      return state.gather<storage::nothing_more>(std::move(x));
+    },
+    [&state](storage::enroll& x) {
+      return state.gather<storage::enrolled>(std::move(x));
+    },
+    [&state](storage::take_lease& x) {
+      return state.gather<lease>(std::move(x));
+    },
+    [&state](storage::give_lease& x) {
+      return state.gather<storage::nothing_more>(std::move(x));
+    },
+    [&state](arrival_listener& x) { state.listeners.push_back(std::move(x)); },
+    [&state](commit_atom) { state.commit(); },
+  };
+}
+
+} // namespace posthorn

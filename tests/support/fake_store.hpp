@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// A store for actor tests: the rules of storage/store.hpp for one service, in
+// memory, with faults on order. It notes what it was asked.
+#pragma once
+
+#include "storage/store.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace posthorn::testing {
+
+class fake_store : public storage::store {
+public:
+  /// Events that wait, each `events` of the open transaction included.
+  std::deque<std::string> queue;
+  outbound_ptr open;
+  bool paused = false;
+  std::uint32_t failures = 0;
+  std::chrono::system_clock::time_point next_attempt;
+  std::uint64_t transactions = 0;
+  epoch current_epoch = 1;
+  /// Word of each mutation, in order: "append", "next", ...
+  std::vector<std::string> asked;
+  /// Size of each commit.
+  std::vector<std::size_t> commits;
+  /// When set, says for each mutation whether it fails now.
+  std::function<caf::error(const std::string&)> fault;
+  /// What peek() hands out.
+  pool_page page;
+  std::uint64_t at = 0;
+  /// The routings that were carried out.
+  std::vector<routing> routings;
+
+  std::vector<caf::expected<storage::reply>>
+  commit(std::span<const storage::mutation> work) override {
+    commits.push_back(work.size());
+    std::vector<caf::expected<storage::reply>> result;
+    for (const auto& one : work)
+      result.push_back(std::visit([this](auto& x) { return run(x); }, one));
+    return result;
+  }
+
+  caf::expected<pool_page> peek(std::uint64_t from,
+                                const storage::page_limits&) const override {
+    if (from != page.from)
+      return pool_page{};
+    return page;
+  }
+
+  caf::expected<std::uint64_t> cursor() const override {
+    return at;
+  }
+
+  caf::expected<std::vector<service_row>> services() const override {
+    return std::vector<service_row>{};
+  }
+
+  caf::expected<storage::store_stat> stat() const override {
+    return storage::store_stat{};
+  }
+
+private:
+  using answer = caf::expected<storage::reply>;
+
+  caf::error trouble(const std::string& what) {
+    asked.push_back(what);
+    return fault ? fault(what) : caf::error{};
+  }
+
+  static std::uint32_t count(std::uint64_t waiting, const cut_limits& limits) {
+    return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(waiting, limits.max_events));
+  }
+
+  storage::reply cut(const cut_limits& limits) {
+    if (paused)
+      return outbound_ptr{};
+    if (!open && !queue.empty()) {
+      auto made = std::make_shared<outbound>();
+      made->txn_id = "t-" + std::to_string(++transactions);
+      made->events = count(queue.size(), limits);
+      for (std::uint32_t i = 0; i < made->events; ++i)
+        made->body += queue[i] + " ";
+      open = made;
+    }
+    if (!open)
+      return outbound_ptr{};
+    auto copy = std::make_shared<outbound>(*open);
+    copy->failures = failures;
+    copy->next_attempt = next_attempt;
+    return outbound_ptr{copy};
+  }
+
+  answer run(const storage::append& x) {
+    if (auto e = trouble("append"))
+      return e;
+    for (const auto& one : x.what->items)
+      queue.emplace_back(one.json.of(x.what->body));
+    return storage::reply{receipt{1, false}};
+  }
+
+  answer run(const storage::route& x) {
+    if (auto e = trouble("route"))
+      return e;
+    if (x.what->epoch != current_epoch || x.what->from != at)
+      return fault_of(ec::fenced);
+    at = x.what->to;
+    page = pool_page{};
+    page.from = at;
+    routings.push_back(*x.what);
+    routed result;
+    for (const auto& who : x.what->addressees)
+      result.services.push_back(who.service);
+    return storage::reply{result};
+  }
+
+  answer run(const storage::next& x) {
+    if (auto e = trouble("next"))
+      return e;
+    if (x.who.epoch != current_epoch)
+      return fault_of(ec::fenced);
+    return cut(x.limits);
+  }
+
+  answer run(const storage::complete& x) {
+    if (auto e = trouble("complete"))
+      return e;
+    if (x.who.epoch != current_epoch)
+      return fault_of(ec::fenced);
+    if (!open || open->txn_id != x.txn_id)
+      return fault_of(ec::unknown_transaction);
+    queue.erase(queue.begin(), queue.begin() + open->events);
+    open = nullptr;
+    failures = 0;
+    return cut(x.limits);
+  }
+
+  answer run(const storage::fail& x) {
+    if (auto e = trouble("fail"))
+      return e;
+    if (x.who.epoch != current_epoch)
+      return fault_of(ec::fenced);
+    failures = x.what.failures;
+    next_attempt = x.what.next_attempt;
+    return storage::reply{storage::nothing_more{}};
+  }
+
+  answer run(const storage::set_paused& x) {
+    if (auto e = trouble("set_paused"))
+      return e;
+    paused = x.paused;
+    return storage::reply{storage::nothing_more{}};
+  }
+
+  answer run(const storage::enroll& x) {
+    return storage::reply{
+      storage::enrolled{std::vector<service_no>(x.ids.size(), 1)}};
+  }
+
+  answer run(const storage::take_lease& x) {
+    return storage::reply{lease{x.what.name, ++current_epoch}};
+  }
+
+  answer run(const storage::give_lease&) {
+    return storage::reply{storage::nothing_more{}};
+  }
+
+  static caf::error fault_of(ec code) {
+    return posthorn::fault(code, std::string{name_of(code)});
+  }
+};
+
+} // namespace posthorn::testing
