@@ -38,7 +38,7 @@ void set_json(httplib::Response& response, const json& body, int status = 200) {
     "application/json");
 }
 
-json to_json(const actor_snapshot& x) {
+json actor_json(const actor_snapshot& x) {
   const auto in_seconds = [](std::chrono::nanoseconds span) {
     return std::chrono::duration<double>(span).count();
   };
@@ -218,7 +218,7 @@ void admin_api::list_actors(httplib::Response& response) {
     .receive(
       [&](const actor_dump& dump) {
         for (const auto& x : dump)
-          actors.push_back(posthorn::to_json(x));
+          actors.push_back(actor_json(x));
       },
       [&](caf::error& why) { failed = std::move(why); });
   if (failed)

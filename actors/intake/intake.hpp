@@ -21,6 +21,9 @@ struct intake_credit {
 };
 
 struct intake_state {
+  // Not an aggregate: CAF would initialise the first member with the actor.
+  intake_state() = default;
+
   pool_actor pool;
   std::shared_ptr<intake_credit> credit;
   bool draining = false;

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <simdjson.h>
 
+#include <atomic>
 #include <random>
 #include <string>
 #include <string_view>
@@ -279,7 +280,6 @@ TEST_CASE("the slicer accepts what a whole JSON parser accepts, and no more") {
       REQUIRE(by_grammar);
     else if (by_grammar && !text.starts_with("bad_json"))
       REQUIRE((verdict == simdjson::NUMBER_ERROR
-               || verdict == simdjson::BIGINT_ERROR
                || verdict == simdjson::STRING_ERROR));
     accepted += text == "taken";
   }
@@ -307,23 +307,30 @@ TEST_CASE("bodies larger than a kept parser are sliced from many threads") {
 }
 
 TEST_CASE("an access token comes as a bearer header or as a query parameter") {
+  auto outcome = [](const httplib::Request& request) {
+    auto result = token_of(request);
+    return result.refusal ? std::to_string(result.refusal->status) + " "
+                              + result.refusal->errcode
+                          : result.token;
+  };
   httplib::Request request;
-  CHECK(token_of(request).refusal->errcode == "M_MISSING_TOKEN");
-  CHECK(token_of(request).refusal->status == 401);
+  CHECK(outcome(request) == "401 M_MISSING_TOKEN");
   request.params.emplace("access_token", "secret");
-  CHECK(token_of(request).token == "secret");
-  request.headers.emplace("authorization", "bearer secret");
-  CHECK(token_of(request).token == "secret");
+  CHECK(outcome(request) == "secret");
+  request.headers.emplace("authorization", "Bearer secret");
+  CHECK(outcome(request) == "secret");
   CHECK_FALSE(check_token(request, digest_of("secret")));
-  CHECK(check_token(request, digest_of("secret2"))->status == 403);
-  request.headers.emplace("Authorization", "Bearer other");
-  CHECK(token_of(request).refusal->errcode == "M_FORBIDDEN");
-  httplib::Request basic;
-  basic.headers.emplace("Authorization", "Basic c2VjcmV0");
-  CHECK(token_of(basic).refusal->errcode == "M_MISSING_TOKEN");
-  httplib::Request empty;
-  empty.headers.emplace("Authorization", "Bearer ");
-  CHECK(token_of(empty).refusal->errcode == "M_MISSING_TOKEN");
+  auto wrong = check_token(request, digest_of("secret2"));
+  REQUIRE(wrong);
+  CHECK(wrong->status == 403);
+  CHECK(wrong->errcode == "M_FORBIDDEN");
+  request.headers.emplace("Authorization", "bearer other");
+  CHECK(outcome(request) == "403 M_FORBIDDEN");
+  for (auto* value : {"Basic c2VjcmV0", "Bearer ", "Bearer", "Bearersecret"}) {
+    httplib::Request other;
+    other.headers.emplace("Authorization", value);
+    CHECK(outcome(other) == "401 M_MISSING_TOKEN");
+  }
   CHECK(matches(digest_of(""), ""));
   CHECK_FALSE(matches(digest_of("a"), "A"));
 }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
+#include "actors/sorter/namespaces.hpp"
+#include "apps/posthorn/commands/adopt.hpp"
+#include "apps/posthorn/commands/check.hpp"
+#include "apps/posthorn/commands/generate.hpp"
+#include "apps/posthorn/inspect/inspect.hpp"
+#include "apps/posthorn/node/run_node.hpp"
+#include "apps/posthorn/version.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <iostream>
+
+namespace {
+
+using namespace posthorn;
+
+/// Runs the chosen subcommand; set by whichever was parsed.
+using action = std::function<int()>;
+
+void add_generate(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "generate", "Write posthorn.yaml and Posthorn's own registration");
+  auto options = std::make_shared<generate_options>();
+  cmd->add_option("--server-name", options->server_name,
+                  "The homeserver's name, e.g. example.org")
+    ->required();
+  cmd->add_option("--url", options->url,
+                  "Where the homeserver reaches Posthorn, e.g. "
+                  "http://127.0.0.1:9009")
+    ->required();
+  cmd->add_option("--dir", options->dir, "Directory to write to")
+    ->capture_default_str();
+  cmd->callback([&chosen, options] {
+    chosen = [options] {
+      return run_generate(*options, std::cout, std::cerr);
+    };
+  });
+}
+
+void add_adopt(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "adopt", "Write the homeserver's copies of registrations, with their url "
+             "pointing to Posthorn");
+  auto options = std::make_shared<adopt_options>();
+  options->pattern = check_pattern;
+  cmd->add_option("FILE", options->files, "Registrations of services")
+    ->required();
+  cmd->add_option("--url", options->url,
+                  "Where the homeserver reaches Posthorn, e.g. "
+                  "http://127.0.0.1:9009")
+    ->required();
+  cmd->add_option("--out", options->out, "Directory for the copies")
+    ->capture_default_str();
+  cmd->callback([&chosen, options] {
+    chosen = [options] { return run_adopt(*options, std::cout, std::cerr); };
+  });
+}
+
+void add_overrides(CLI::App& cmd, overrides& flags) {
+  cmd.add_option("--name", flags.name, "This node's name in the cluster");
+  cmd.add_option("--listen", flags.listen, "Address of the feeds");
+  cmd.add_option("--admin", flags.admin, "Address of the admin API");
+  cmd.add_option("--cluster", flags.cluster, "Address for other nodes");
+  cmd.add_option("--store", flags.store, "The store, e.g. lmdb:/var/lib/x");
+}
+
+void add_check(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "check", "Validate the configuration and every registration");
+  auto options = std::make_shared<check_options>();
+  options->pattern = check_pattern;
+  cmd->add_option("-c,--config", options->config, "posthorn.yaml")
+    ->capture_default_str();
+  add_overrides(*cmd, options->flags);
+  cmd->add_flag("--json", options->json, "Answer as JSON");
+  cmd->callback([&chosen, options] {
+    chosen = [options] { return run_check(*options, std::cout, std::cerr); };
+  });
+}
+
+void add_node(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand("node", "Run a node");
+  auto options = std::make_shared<node_options>();
+  cmd->add_option("-c,--config", options->config_file, "posthorn.yaml")
+    ->required();
+  add_overrides(*cmd, options->flags);
+  cmd->add_option("--log-level", options->log_level,
+                  "debug, info, warning or error")
+    ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+    ->capture_default_str();
+  cmd->callback([&chosen, options] {
+    chosen = [options] { return run_node(*options); };
+  });
+}
+
+/// What the commands that ask a running node have in common.
+struct inspect_options {
+  admin_target target;
+  std::string id;
+  bool json = false;
+};
+
+std::shared_ptr<inspect_options> add_target(CLI::App& cmd) {
+  auto options = std::make_shared<inspect_options>();
+  cmd.add_option("-c,--config", options->target.config_file,
+                 "posthorn.yaml of the node to ask");
+  cmd.add_option("--admin", options->target.url,
+                 "URL of the admin API to ask; token in POSTHORN_ADMIN_TOKEN");
+  cmd.add_flag("--json", options->json, "Answer as JSON");
+  return options;
+}
+
+void add_services(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand("services", "Show the services");
+  auto options = add_target(*cmd);
+  cmd->add_option("ID", options->id, "Show one in full");
+  cmd->callback([&chosen, options] {
+    chosen = [options] {
+      return run_services(options->target, options->id, options->json,
+                          std::cout, std::cerr);
+    };
+  });
+}
+
+void add_order(CLI::App& app, action& chosen, const std::string& verb,
+               const std::string& text) {
+  auto* cmd = app.add_subcommand(verb, text);
+  auto options = add_target(*cmd);
+  cmd->add_option("ID", options->id, "The service")->required();
+  cmd->callback([&chosen, options, verb] {
+    chosen = [options, verb] {
+      return run_order(options->target, verb, options->id, options->json,
+                       std::cout, std::cerr);
+    };
+  });
+}
+
+void add_metrics(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand("metrics", "Show what every actor does");
+  auto options = add_target(*cmd);
+  auto format = std::make_shared<std::string>("table");
+  cmd->add_option("--format", *format, "table or json")
+    ->check(CLI::IsMember({"table", "json"}))
+    ->capture_default_str();
+  cmd->callback([&chosen, options, format] {
+    chosen = [options, format] {
+      return run_metrics(options->target, options->json || *format == "json",
+                         std::cout, std::cerr);
+    };
+  });
+}
+
+void add_store(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand("store", "Look after the store");
+  cmd->require_subcommand(1);
+  auto* stat = cmd->add_subcommand("stat", "Size and counts");
+  auto options = add_target(*stat);
+  stat->callback([&chosen, options] {
+    chosen = [options] {
+      return run_store_stat(options->target, options->json, std::cout,
+                            std::cerr);
+    };
+  });
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Delivers a Matrix homeserver's events to its application "
+               "services: durably, in order, at least once."};
+  app.set_version_flag("--version", std::string{"posthorn "} + version);
+  app.require_subcommand(1);
+  action chosen;
+  add_generate(app, chosen);
+  add_adopt(app, chosen);
+  add_check(app, chosen);
+  add_node(app, chosen);
+  add_services(app, chosen);
+  add_order(app, chosen, "retry", "Attempt now what a service refused");
+  add_order(app, chosen, "pause", "Stop sending to a service; events are kept");
+  add_order(app, chosen, "resume", "Send to a service again");
+  add_metrics(app, chosen);
+  add_store(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  return chosen();
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/posthorn/node/node.hpp"
+
+#include "actors/courier/courier.hpp"
+#include "actors/metrics/metrics.hpp"
+#include "actors/pool/pool.hpp"
+#include "actors/service/service.hpp"
+#include "actors/sorter/namespaces.hpp"
+#include "actors/sorter/sorter.hpp"
+#include "actors/storage/storage_actor.hpp"
+#include "apps/posthorn/version.hpp"
+#include "storage/lmdb/lmdb_store.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include <random>
+#include <set>
+#include <utility>
+
+namespace posthorn {
+
+namespace {
+
+/// How long a stop waits for open requests. What is not answered by then is
+/// sent again at the next start, with the same id and the same bytes.
+constexpr std::chrono::milliseconds drain_timeout{30'000};
+
+const char* sorter_lease = "sorter";
+
+std::string lease_name(const std::string& id) {
+  return "service/" + id;
+}
+
+/// Each actor has its own generator: they run on different threads.
+std::function<double()> make_spread() {
+  return [generator = std::mt19937_64{std::random_device{}()}]() mutable {
+    return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
+  };
+}
+
+} // namespace
+
+node::node() {
+  actor_config_.set("scheduler.policy", caf::atom("sharing"));
+}
+
+caf::expected<std::unique_ptr<node>> node::start(loaded what) {
+  std::unique_ptr<node> result{new node};
+  result->setup_ = std::move(what);
+  if (auto why = result->open_store())
+    return why;
+  if (auto why = result->spawn_actors())
+    return why;
+  if (auto why = result->open_listeners())
+    return why;
+  return result;
+}
+
+node::~node() {
+  // Listeners first: their workers use the actors.
+  feed_listener_.reset();
+  admin_listener_.reset();
+  const auto end = [](const auto& actor) {
+    if (actor)
+      caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  };
+  end(sorter_);
+  for (const auto& entry : running_)
+    end(entry.second);
+  end(intake_);
+  end(pool_);
+  end(courier_);
+  end(metrics_);
+  end(writer_);
+}
+
+caf::error node::open_store() {
+  storage::lmdb_options options;
+  options.directory = setup_.config.store_path;
+  options.max_store = setup_.config.limits.max_store;
+  options.report = [](const std::string& line) {
+    spdlog::error("store: {}", line);
+  };
+  auto opened = storage::open_lmdb(std::move(options));
+  if (!opened)
+    return std::move(opened.error());
+  store_ = std::move(*opened);
+  return {};
+}
+
+caf::error node::spawn_actors() {
+  sys_ = std::make_unique<caf::actor_system>(actor_config_);
+  auto client = http_client::open({});
+  if (!client)
+    return std::move(client.error());
+  // Detached: these block on the disk, or must answer while others block.
+  metrics_ = sys_->spawn<caf::detached>(metrics, census_);
+  writer_ = sys_->spawn<caf::detached>(storage_writer, census_, store_);
+  pool_ = sys_->spawn<caf::detached>(pool, census_, store_, writer_,
+                                     storage::page_limits{});
+  courier_ = sys_->spawn(courier, census_,
+                         std::shared_ptr<http_client>{std::move(*client)});
+  intake_ = sys_->spawn(intake, census_, pool_,
+                        std::make_shared<intake_credit>());
+  const storage::take_lease wanted{
+    {sorter_lease, setup_.config.name, std::chrono::milliseconds{10'000}, 0}};
+  const std::vector<storage::mutation> work{wanted};
+  auto granted = store_->commit(work);
+  if (!granted.front())
+    return std::move(granted.front().error());
+  auto services = make_directory();
+  if (!services)
+    return std::move(services.error());
+  sorter_wiring wiring;
+  wiring.pool = pool_;
+  wiring.writer = writer_;
+  wiring.services = *services;
+  wiring.epoch = std::get<lease>(*granted.front()).epoch;
+  wiring.poll_interval = setup_.config.sorter.poll_interval;
+  wiring.wake_on_arrival = setup_.config.sorter.wake_on_arrival;
+  sorter_ = sys_->spawn(sorter, census_, std::move(wiring));
+  if (setup_.config.sorter.wake_on_arrival)
+    caf::anon_send(writer_, arrival_listener{sorter_});
+  feeds_ = std::make_unique<feed_api>(*sys_, intake_, courier_,
+                                      make_feeds(**services));
+  admin_wiring shown;
+  shown.node = setup_.config.name;
+  shown.version = version;
+  shown.store = store_;
+  shown.metrics = metrics_;
+  if (!setup_.config.admin_token.empty())
+    shown.admin_token = digest_of(setup_.config.admin_token);
+  shown.not_ready = [this]() -> std::optional<std::string> {
+    if (draining_)
+      return "draining";
+    return std::nullopt;
+  };
+  admin_ = std::make_unique<admin_api>(*sys_, std::move(shown), *services);
+  return {};
+}
+
+caf::expected<directory_ptr> node::make_directory() {
+  storage::enroll ids;
+  std::vector<storage::mutation> work;
+  for (const auto& config : setup_.services)
+    ids.ids.push_back(config->registration.id);
+  work.emplace_back(ids);
+  // A lease is taken where an actor is to be spawned.
+  std::vector<service_config_ptr> starting;
+  for (const auto& config : setup_.services) {
+    const auto& id = config->registration.id;
+    if (!config->registration.url || running_.count(id) > 0)
+      continue;
+    starting.push_back(config);
+    work.emplace_back(storage::take_lease{{lease_name(id), setup_.config.name,
+                                           std::chrono::milliseconds{10'000},
+                                           0}});
+  }
+  caf::scoped_actor self{*sys_};
+  auto answers = store_->commit(work);
+  for (auto& answer : answers)
+    if (!answer)
+      return std::move(answer.error());
+  const auto& numbers = std::get<storage::enrolled>(*answers[0]).numbers;
+  auto result = std::make_shared<directory>();
+  std::size_t granted = 0;
+  for (std::size_t i = 0; i < setup_.services.size(); ++i) {
+    const auto& config = setup_.services[i];
+    const auto& id = config->registration.id;
+    if (granted < starting.size() && starting[granted] == config) {
+      const auto& mine = std::get<lease>(*answers[1 + granted]);
+      running_[id] = spawn_service({numbers[i], mine.epoch}, config);
+      ++granted;
+    }
+    const auto actor = running_.find(id);
+    result->add({numbers[i], id, config,
+                 actor != running_.end() ? actor->second : service_actor{}});
+  }
+  // What was configured once may still have a queue.
+  auto rows = store_->services();
+  if (!rows)
+    return std::move(rows.error());
+  for (const auto& row : *rows)
+    if (result->by_id.count(row.id) == 0)
+      result->add({row.number, row.id, nullptr, {}});
+  auto matcher = std::make_shared<interest>(setup_.config.server_name);
+  for (const auto& service : result->services)
+    if (service.actor)
+      matcher->add(service.number, service.config->registration);
+  matcher->build();
+  result->decide = [matcher](const event_fields& event,
+                             std::vector<service_no>& to) {
+    matcher->decide(event, to);
+  };
+  return directory_ptr{std::move(result)};
+}
+
+service_actor node::spawn_service(claim who, service_config_ptr config) {
+  service_wiring wiring;
+  wiring.who = who;
+  wiring.config = std::move(config);
+  wiring.writer = writer_;
+  wiring.courier = courier_;
+  wiring.spread = make_spread();
+  return sys_->spawn(service, census_, std::move(wiring));
+}
+
+std::shared_ptr<const feed_directory>
+node::make_feeds(const directory& services) const {
+  auto result = std::make_shared<feed_directory>();
+  for (const auto& one : services.services)
+    if (one.config && one.config->registration.url)
+      result->addressed[one.id]
+        = {digest_of(one.config->registration.hs_token), one.config, one.actor};
+  if (setup_.own)
+    result->catch_all = digest_of(setup_.own->hs_token);
+  return result;
+}
+
+caf::error node::open_listeners() {
+  listener_limits limits;
+  limits.body_max = setup_.config.limits.max_request;
+  const auto open = [&limits](const listen_address& address, auto& api)
+    -> caf::expected<std::unique_ptr<listener>> {
+    return listen(to_string(address), limits,
+                  [&api](httplib::Request& request,
+                         httplib::Response& response) {
+                    api->handle(request, response);
+                  });
+  };
+  auto admin = open(setup_.config.admin, admin_);
+  if (!admin)
+    return std::move(admin.error());
+  admin_listener_ = std::move(*admin);
+  auto feed = open(setup_.config.listen, feeds_);
+  if (!feed)
+    return std::move(feed.error());
+  feed_listener_ = std::move(*feed);
+  return {};
+}
+
+caf::error node::reload(loaded what) {
+  // What cannot change while running stays as it was.
+  std::swap(what.config, setup_.config);
+  std::swap(what, setup_);
+  std::set<std::string> wanted;
+  for (const auto& config : setup_.services)
+    if (config->registration.url)
+      wanted.insert(config->registration.id);
+  auto services = make_directory();
+  if (!services) {
+    std::swap(what, setup_);
+    return std::move(services.error());
+  }
+  for (const auto& one : (*services)->services)
+    if (one.actor)
+      caf::anon_send(one.actor, one.config);
+  for (auto i = running_.begin(); i != running_.end();) {
+    if (wanted.count(i->first) > 0) {
+      ++i;
+      continue;
+    }
+    spdlog::info("service/{}: no longer configured, its queue is kept",
+                 i->first);
+    caf::anon_send_exit(i->second, caf::exit_reason::user_shutdown);
+    i = running_.erase(i);
+  }
+  caf::anon_send(sorter_, *services);
+  feeds_->replace(make_feeds(**services));
+  admin_->replace(*services);
+  return {};
+}
+
+void node::drain() {
+  draining_ = true;
+  caf::scoped_actor self{*sys_};
+  const auto ignore = [](const caf::error&) {};
+  const auto done = [](const storage::nothing_more&) {};
+  const caf::duration patience{drain_timeout};
+  self->request(intake_, patience, drain_atom::value).receive(done, ignore);
+  self->request(sorter_, patience, drain_atom::value).receive(done, ignore);
+  using pending = decltype(self->request(service_actor{}, patience,
+                                         drain_atom::value));
+  std::vector<pending> waiting;
+  for (const auto& entry : running_)
+    waiting.push_back(
+      self->request(entry.second, patience, drain_atom::value));
+  for (auto& one : waiting)
+    one.receive(done, ignore);
+}
+
+void node::log_dump() {
+  for (const auto& x : census_->snapshot())
+    spdlog::info("actor {} state={} handled={} mailbox={} mailbox_peak={} "
+                 "busy_ms={} longest_ms={} last={}",
+                 x.name, x.state, x.handled, x.mailbox, x.mailbox_peak,
+                 x.busy.count() / 1'000'000, x.longest.count() / 1'000'000,
+                 x.last_message);
+}
+
+std::uint16_t node::listen_port() const {
+  return feed_listener_->port();
+}
+
+std::uint16_t node::admin_port() const {
+  return admin_listener_->port();
+}
+
+} // namespace posthorn

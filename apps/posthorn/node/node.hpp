@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// One node: the store, the actors, the two listeners.
+#pragma once
+
+#include "actors/admin/admin_api.hpp"
+#include "actors/intake/feed_api.hpp"
+#include "actors/intake/intake.hpp"
+#include "actors/listener/listener.hpp"
+#include "actors/protocols.hpp"
+#include "actors/sorter/directory.hpp"
+#include "apps/posthorn/config/config.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/expected.hpp>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace posthorn {
+
+/// Runs what `posthorn node` runs. Construction starts nothing that must be
+/// undone in a certain order by hand; destruction ends everything.
+class node {
+public:
+  /// Opens the store, takes the leases, spawns the actors and listens. Errors:
+  /// those of open_lmdb() and listen().
+  static caf::expected<std::unique_ptr<node>> start(loaded what);
+
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+  ~node();
+
+  /// Takes the services of `what` for those it has: new ones start, removed
+  /// ones stop and keep their queues, changed ones use their new settings from
+  /// the next attempt on. What concerns listening and the store stays as it
+  /// was. Errors: those of the store; then nothing has changed.
+  caf::error reload(loaded what);
+
+  /// Refuses transactions from now on, and waits until what is open has been
+  /// answered, at most drain_timeout.
+  void drain();
+
+  /// Writes the actor dump to the log, a line an actor.
+  void log_dump();
+
+  /// Where it listens: the bound port, for a configured port 0.
+  std::uint16_t listen_port() const;
+  std::uint16_t admin_port() const;
+
+private:
+  node();
+
+  caf::error open_store();
+  caf::error spawn_actors();
+  caf::error open_listeners();
+
+  /// The services of `setup_`, enrolled and leased, with the actors that
+  /// `running` has already; the others are spawned.
+  caf::expected<directory_ptr> make_directory();
+  service_actor spawn_service(claim who, service_config_ptr config);
+  std::shared_ptr<const feed_directory>
+  make_feeds(const directory& services) const;
+
+  loaded setup_;
+  std::shared_ptr<storage::store> store_;
+  census_ptr census_ = std::make_shared<census>();
+  caf::actor_system_config actor_config_;
+  std::unique_ptr<caf::actor_system> sys_;
+  storage_actor writer_;
+  pool_actor pool_;
+  sorter_actor sorter_;
+  courier_actor courier_;
+  intake_actor intake_;
+  metrics_actor metrics_;
+  /// By service id.
+  std::map<std::string, service_actor> running_;
+  std::unique_ptr<feed_api> feeds_;
+  std::unique_ptr<admin_api> admin_;
+  std::atomic<bool> draining_{false};
+  std::unique_ptr<listener> feed_listener_;
+  std::unique_ptr<listener> admin_listener_;
+};
+
+} // namespace posthorn

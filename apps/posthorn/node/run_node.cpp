@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/posthorn/node/run_node.hpp"
+
+#include "actors/sorter/namespaces.hpp"
+#include "apps/posthorn/node/node.hpp"
+#include "apps/posthorn/version.hpp"
+
+#include <csignal>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace posthorn {
+
+namespace {
+
+/// Signals are taken by sigwait() in the main thread; blocked before any other
+/// thread starts, so that all inherit it.
+sigset_t block_signals() {
+  sigset_t result;
+  sigemptyset(&result);
+  for (auto one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
+    sigaddset(&result, one);
+  pthread_sigmask(SIG_BLOCK, &result, nullptr);
+  // A peer that closes its connection is an error of one write, no more.
+  std::signal(SIGPIPE, SIG_IGN);
+  return result;
+}
+
+void report(const loaded& what) {
+  for (const auto& warning : what.warnings)
+    spdlog::warn("{}", to_string(warning));
+  for (const auto& error : what.errors)
+    spdlog::error("{}", to_string(error));
+}
+
+void reload(node& running, const node_options& options) {
+  auto what = load_config(options.config_file, options.flags, check_pattern);
+  report(what);
+  if (!what.errors.empty()) {
+    spdlog::error("reload: {} errors, the services stay as they were",
+                  what.errors.size());
+    return;
+  }
+  const auto count = what.services.size();
+  if (auto why = running.reload(std::move(what)))
+    spdlog::error("reload: {}", text_of(why));
+  else
+    spdlog::info("reload: {} services", count);
+}
+
+void serve(node& running, const node_options& options, const sigset_t& signals) {
+  for (int signal = 0;;) {
+    if (sigwait(&signals, &signal) != 0)
+      continue;
+    if (signal == SIGHUP)
+      reload(running, options);
+    else if (signal == SIGUSR1)
+      running.log_dump();
+    else
+      return;
+  }
+}
+
+} // namespace
+
+int run_node(const node_options& options) {
+  const auto signals = block_signals();
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("posthorn"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  spdlog::flush_on(spdlog::level::trace);
+  auto what = load_config(options.config_file, options.flags, check_pattern);
+  report(what);
+  if (!what.errors.empty())
+    return 1;
+  const auto name = what.config.name;
+  const auto count = what.services.size();
+  const auto listening = to_string(what.config.listen);
+  const auto admin = to_string(what.config.admin);
+  auto running = node::start(std::move(what));
+  if (!running) {
+    spdlog::error("{}", text_of(running.error()));
+    return 1;
+  }
+  spdlog::info("node {} {}: {} services, feeds on {}, admin on {}", name,
+               version, count, listening, admin);
+  serve(**running, options, signals);
+  spdlog::info("stopping: open requests get their answers first");
+  (*running)->drain();
+  running->reset();
+  spdlog::info("stopped");
+  return 0;
+}
+
+} // namespace posthorn

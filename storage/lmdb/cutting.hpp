@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Transactions: cut from the head of a queue, and rendered.
+#pragma once
+
+#include "storage/lmdb/commit_scope.hpp"
+
+#include <optional>
+
+namespace posthorn::storage::lmdb {
+
+/// A service whose queue is worked on: `state` is stored by the caller where
+/// `changed`.
+struct open_queue {
+  service_no service = 0;
+  service_state state;
+  bool changed = false;
+};
+
+/// Deletes what lies before `end`, gives its batch records free, and moves the
+/// head there.
+void consume(commit_scope& scope, open_queue& queue, const queue_place& end);
+
+/// Opens a transaction with items from the head of the queue, or leaves none
+/// open where nothing waits. There must be none open. Items that the service
+/// cannot be sent and rotten records leave the queue here.
+void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits);
+
+/// The open transaction as it is sent; the same bytes each time. Null when a
+/// record of it turned out rotten: the transaction is then closed without
+/// having been delivered, the rotten record is out of the queue, and the rest
+/// is there to be cut anew.
+outbound_ptr render_open(commit_scope& scope, open_queue& queue);
+
+} // namespace posthorn::storage::lmdb

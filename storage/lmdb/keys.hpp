@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every table and every key layout of the LMDB store.
+#pragma once
+
+#include "messages/transaction.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace posthorn::storage::lmdb {
+
+/// The tables (LMDB's named databases). On disk, do not renumber: the number is
+/// part of each record's checksum.
+enum class table : std::uint8_t {
+  /// "format", "identity", "counters".
+  meta = 0,
+  /// Position: a batch as it came in.
+  pool = 1,
+  /// Number: items of several batches that go to the same services.
+  parcels = 2,
+  /// Service, sequence: a run of items of a batch record.
+  queue = 3,
+  /// Service number: its state.
+  services = 4,
+  /// Service id: its number.
+  names = 5,
+  /// Lease name: epoch, holder, end.
+  leases = 6,
+  /// Feed transaction: its number in seen_order.
+  seen = 7,
+  /// Number: feed transaction and when it was taken.
+  seen_order = 8,
+  /// Batch record: how many queue entries need it, where that is not one.
+  shared = 9,
+  /// Table and key: a record that did not match its checksum, as it was found.
+  rotten = 10,
+};
+
+/// By table, LMDB's name for it.
+inline constexpr std::array<const char*, 11> table_names
+  = {"meta",   "pool", "parcels",    "queue",  "services", "names",
+     "leases", "seen", "seen_order", "shared", "rotten"};
+
+/// A record that holds items: a position in `pool`, or, with the top bit set, a
+/// number in `parcels`.
+using record_no = std::uint64_t;
+
+inline constexpr record_no in_parcels = 1ull << 63;
+
+inline table table_of(record_no record) {
+  return (record & in_parcels) != 0 ? table::parcels : table::pool;
+}
+
+/// The number of a record inside its table.
+inline std::uint64_t number_of(record_no record) {
+  return record & ~in_parcels;
+}
+
+/// A key of fixed size. Integers are big-endian, so that LMDB's order is
+/// theirs.
+template <std::size_t Size>
+struct fixed_key {
+  std::array<char, Size> bytes{};
+
+  operator std::string_view() const {
+    return {bytes.data(), bytes.size()};
+  }
+};
+
+template <class Integer>
+void store_big_endian(char* at, Integer value) {
+  for (std::size_t i = 0; i < sizeof(Integer); ++i)
+    at[i] = static_cast<char>(value >> (8 * (sizeof(Integer) - 1 - i)));
+}
+
+/// Reads an integer of a key; `bytes` must be large enough.
+template <class Integer>
+Integer load_big_endian(std::string_view bytes) {
+  Integer result = 0;
+  for (std::size_t i = 0; i < sizeof(Integer); ++i)
+    result = static_cast<Integer>(result << 8)
+             | static_cast<unsigned char>(bytes[i]);
+  return result;
+}
+
+/// Key in pool, parcels and seen_order.
+inline fixed_key<8> number_key(std::uint64_t number) {
+  fixed_key<8> result;
+  store_big_endian(result.bytes.data(), number);
+  return result;
+}
+
+/// Key of a batch record in its table.
+inline fixed_key<8> record_key(record_no record) {
+  return number_key(number_of(record));
+}
+
+/// Key in shared: the record with its table bit.
+inline fixed_key<8> shared_key(record_no record) {
+  return number_key(record);
+}
+
+/// Key in services.
+inline fixed_key<4> service_key(service_no service) {
+  fixed_key<4> result;
+  store_big_endian(result.bytes.data(), service);
+  return result;
+}
+
+/// Key in queue.
+inline fixed_key<12> queue_key(service_no service, std::uint64_t sequence) {
+  fixed_key<12> result;
+  store_big_endian(result.bytes.data(), service);
+  store_big_endian(result.bytes.data() + 4, sequence);
+  return result;
+}
+
+/// Key in rotten: the table's number, then the key there.
+inline std::string rotten_key(table where, std::string_view key) {
+  std::string result(1, static_cast<char>(where));
+  return result.append(key);
+}
+
+/// The lease that a service's writes are fenced by.
+inline std::string lease_name(std::string_view service_id) {
+  return std::string{"service/"}.append(service_id);
+}
+
+inline constexpr std::string_view sorter_lease = "sorter";
+
+/// Longest id of a service and longest name of a lease, in bytes: both are
+/// keys, and LMDB's keys end at 511.
+inline constexpr std::size_t service_id_max = 255;
+inline constexpr std::size_t lease_name_max = 300;
+
+} // namespace posthorn::storage::lmdb

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/lmdb/routing.hpp"
+
+#include "storage/lmdb/cutting.hpp"
+#include "storage/lmdb/leases.hpp"
+#include "storage/lmdb/services.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+namespace posthorn::storage::lmdb {
+
+namespace {
+
+/// Largest record of copied items, unless one item alone is larger.
+constexpr std::uint64_t copied_bytes_max = 64 * 1024;
+
+/// What a copied item takes in a record besides its JSON: comma and index.
+constexpr std::uint64_t item_overhead = 9;
+
+caf::error refused(const std::string& why) {
+  return fault(ec::store_failed, "routing refused: " + why);
+}
+
+/// Carries out one routing: first all checks, then all writes.
+class route_step {
+public:
+  route_step(commit_scope& scope, const routing& what)
+    : scope_{scope}, what_{what} {
+    // nop
+  }
+
+  caf::error check();
+  routed carry_out();
+
+private:
+  /// A pool batch that a parcel names.
+  struct pool_batch {
+    std::uint32_t items = 0;
+    bool rotten = false;
+    /// Queue entries that refer to it where it is.
+    std::uint64_t users = 0;
+  };
+
+  caf::error check_pieces();
+  caf::error look_at(std::uint64_t position);
+  caf::error load(service_no service);
+
+  void place(const parcel& what);
+  bool place_whole(const parcel& what,
+                   const std::vector<service_no>& addressees);
+  void copy(const std::vector<piece>& pieces,
+            const std::vector<service_no>& addressees);
+  void write_copy(const std::vector<piece>& pieces, std::uint64_t bytes,
+                  const std::vector<service_no>& addressees);
+  void enqueue(const std::vector<service_no>& addressees, queue_entry entry);
+  void clear_pool();
+  void cut_idle();
+
+  batch_view view(std::uint64_t position);
+
+  commit_scope& scope_;
+  const routing& what_;
+  std::unordered_map<std::uint64_t, pool_batch> sources_;
+  // Ordered: the same routing always leaves the same bytes.
+  std::map<service_no, open_queue> queues_;
+  std::vector<service_no> reached_;
+};
+
+caf::error route_step::check() {
+  if (auto error = check_lease(scope_.txn, sorter_lease, what_.epoch))
+    return error;
+  auto cursor = scope_.count.cursor;
+  if (what_.from != cursor)
+    return fault(ec::fenced, "routing from " + std::to_string(what_.from)
+                               + ": the sorter's cursor is at "
+                               + std::to_string(cursor));
+  if (what_.to < what_.from || what_.to >= scope_.count.next_position)
+    return refused("it moves the cursor from " + std::to_string(what_.from)
+                   + " to " + std::to_string(what_.to) + ", the pool ends at "
+                   + std::to_string(scope_.count.next_position - 1));
+  for (auto& each : what_.parcels)
+    for (auto service : each.to)
+      if (auto error = load(service))
+        return error;
+  for (auto& each : what_.addressees)
+    if (auto error = load(each.service))
+      return error;
+  return check_pieces();
+}
+
+caf::error route_step::load(service_no service) {
+  if (queues_.count(service) > 0)
+    return {};
+  auto state = find_service(scope_.txn, service);
+  if (!state)
+    return state.error();
+  queues_.emplace(service, open_queue{service, std::move(*state)});
+  return {};
+}
+
+caf::error route_step::check_pieces() {
+  for (auto& each : what_.parcels) {
+    for (auto& piece : each.pieces) {
+      if (auto error = look_at(piece.position))
+        return error;
+      auto& source = sources_[piece.position];
+      auto end = std::uint64_t{piece.first} + piece.count;
+      if (!source.rotten && end > source.items)
+        return refused("it names item " + std::to_string(end) + " of batch "
+                       + std::to_string(piece.position) + ", which has "
+                       + std::to_string(source.items));
+    }
+  }
+  return {};
+}
+
+caf::error route_step::look_at(std::uint64_t position) {
+  if (sources_.count(position) > 0)
+    return {};
+  if (position <= what_.from || position > what_.to)
+    return refused("it names batch " + std::to_string(position)
+                   + ", which is not between " + std::to_string(what_.from)
+                   + " and " + std::to_string(what_.to));
+  pool_batch result;
+  if (auto batch = find_batch(scope_, position))
+    result.items = batch->items();
+  else
+    result.rotten = true;
+  sources_.emplace(position, result);
+  return {};
+}
+
+routed route_step::carry_out() {
+  for (auto& each : what_.parcels)
+    place(each);
+  clear_pool();
+  scope_.count.cursor = what_.to;
+  cut_idle();
+  for (auto& [service, queue] : queues_)
+    if (queue.changed)
+      put_service(scope_.txn, service, std::move(queue.state));
+  std::sort(reached_.begin(), reached_.end());
+  reached_.erase(std::unique(reached_.begin(), reached_.end()), reached_.end());
+  return {std::move(reached_)};
+}
+
+void route_step::place(const parcel& what) {
+  auto addressees = what.to;
+  std::sort(addressees.begin(), addressees.end());
+  addressees.erase(std::unique(addressees.begin(), addressees.end()),
+                   addressees.end());
+  if (addressees.empty() || place_whole(what, addressees))
+    return;
+  std::vector<piece> pieces;
+  for (auto& piece : what.pieces)
+    if (piece.count > 0 && !sources_[piece.position].rotten)
+      pieces.push_back(piece);
+  copy(pieces, addressees);
+}
+
+bool route_step::place_whole(const parcel& what,
+                             const std::vector<service_no>& addressees) {
+  if (what.pieces.size() != 1)
+    return false;
+  auto& piece = what.pieces.front();
+  auto& source = sources_[piece.position];
+  if (source.rotten || piece.count == 0 || piece.first != 0
+      || piece.count != source.items)
+    return false;
+  auto batch = view(piece.position);
+  if (batch.items() == 0)
+    return true;
+  queue_entry entry;
+  entry.record = piece.position;
+  entry.count = batch.items();
+  entry.bytes = batch.bytes(0, batch.items());
+  entry.received = batch.received();
+  source.users += addressees.size();
+  enqueue(addressees, entry);
+  return true;
+}
+
+batch_view route_step::view(std::uint64_t position) {
+  auto batch = find_batch(scope_, position);
+  // check() has seen it in this transaction, so only a failure of LMDB's can
+  // hide it; then nothing of this is committed.
+  return batch ? *batch : batch_view{};
+}
+
+void route_step::copy(const std::vector<piece>& pieces,
+                      const std::vector<service_no>& addressees) {
+  std::vector<piece> taken;
+  std::uint64_t json_bytes = 0;
+  std::uint64_t size = 0;
+  for (auto& each : pieces) {
+    auto batch = view(each.position);
+    if (batch.items() == 0)
+      return;
+    taken.push_back({each.position, each.first, 0});
+    for (auto i = each.first; i < each.first + each.count; ++i) {
+      auto item = batch.size(i);
+      if (size > 0 && size + item + item_overhead > copied_bytes_max) {
+        write_copy(taken, json_bytes, addressees);
+        taken.assign(1, {each.position, i, 0});
+        json_bytes = 0;
+        size = 0;
+        // The write may have moved what it pointed to.
+        batch = view(each.position);
+        if (batch.items() == 0)
+          return;
+      }
+      ++taken.back().count;
+      json_bytes += item;
+      size += item + item_overhead;
+    }
+  }
+  write_copy(taken, json_bytes, addressees);
+}
+
+void route_step::write_copy(const std::vector<piece>& pieces,
+                            std::uint64_t bytes,
+                            const std::vector<service_no>& addressees) {
+  batch_fixed fixed;
+  fixed.received = std::numeric_limits<std::int64_t>::max();
+  for (auto& each : pieces) {
+    if (each.count == 0)
+      continue;
+    fixed.items += each.count;
+    fixed.received = std::min(fixed.received, view(each.position).received());
+  }
+  if (fixed.items == 0)
+    return;
+  auto record = scope_.count.next_parcel | in_parcels;
+  auto size = batch_record_size(fixed.items, 0, 0, bytes);
+  auto at
+    = scope_.txn.reserve(table::parcels, record_key(record), size, MDB_APPEND);
+  if (at == nullptr)
+    return;
+  ++scope_.count.next_parcel;
+  auto taken = footprint(size, scope_.txn.env().page_bytes());
+  scope_.count.used_bytes += taken;
+  scope_.written += taken;
+  batch_writer writer{at, size, fixed, {}, {}};
+  for (auto& each : pieces) {
+    if (each.count == 0)
+      continue;
+    auto batch = view(each.position);
+    if (batch.items() == 0)
+      return;
+    writer.add(batch, each.first, each.count);
+  }
+  writer.finish(record);
+  queue_entry entry;
+  entry.record = record;
+  entry.count = fixed.items;
+  entry.bytes = bytes;
+  entry.received = fixed.received;
+  enqueue(addressees, entry);
+  if (addressees.size() > 1)
+    share(scope_, record, addressees.size());
+}
+
+void route_step::enqueue(const std::vector<service_no>& addressees,
+                         queue_entry entry) {
+  for (auto service : addressees) {
+    auto& queue = queues_.at(service);
+    auto& state = queue.state;
+    put_record(scope_.txn, table::queue, queue_key(service, state.tail), entry);
+    ++state.tail;
+    state.pending_items += entry.count;
+    state.pending_bytes += entry.bytes;
+    queue.changed = true;
+    reached_.push_back(service);
+  }
+}
+
+void route_step::clear_pool() {
+  std::vector<std::uint64_t> passed;
+  {
+    walker walk{scope_.txn, table::pool};
+    auto from = number_key(what_.from + 1);
+    for (auto more = walk.seek(from); more; more = walk.step()) {
+      auto position = load_big_endian<std::uint64_t>(walk.key());
+      if (position > what_.to)
+        break;
+      passed.push_back(position);
+    }
+  }
+  scope_.count.pool_batches
+    -= std::min<std::uint64_t>(passed.size(), scope_.count.pool_batches);
+  for (auto position : passed) {
+    auto known = sources_.find(position);
+    auto users = known != sources_.end() ? known->second.users : 0;
+    if (users > 1)
+      share(scope_, position, users);
+    if (users > 0)
+      continue;
+    // Also where no parcel names it: the sorter may not have seen it because it
+    // is rotten.
+    if (find_batch(scope_, position))
+      erase_batch(scope_, position);
+    else
+      set_aside_batch(scope_, position);
+  }
+}
+
+void route_step::cut_idle() {
+  for (auto& each : what_.addressees) {
+    auto& queue = queues_.at(each.service);
+    auto& state = queue.state;
+    if (each.cut_when_idle && state.failures == 0 && state.paused == 0
+        && state.open == 0)
+      cut(scope_, queue, each.limits);
+  }
+}
+
+} // namespace
+
+caf::expected<reply> apply(commit_scope& scope, const route& what) {
+  route_step step{scope, *what.what};
+  if (auto error = step.check())
+    return error;
+  return step.carry_out();
+}
+
+} // namespace posthorn::storage::lmdb

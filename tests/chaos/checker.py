@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decides from logs alone whether everything was delivered as promised.
+
+    checker.py --feeds FILE... --receivers FILE... [--max-repeats N]
+
+Shares no code with Posthorn and none with the test harness. Reads JSON lines.
+
+A feed's log, one line a transaction, in the order of sending:
+    {"feed": name, "services": [id, ...], "txn_id": text,
+     "events": [{"id": text, "sha256": hex of the event's bytes}, ...],
+     "acked": seconds or null}
+`services` are those that the events are for. Within a feed transactions were
+sent one after the other; `acked` is null when no 200 was heard.
+
+The receivers' log, one line a request, in any order:
+    {"service": id, "txn_id": text, "body": text (or "body_base64"),
+     "opened": seconds, "closed": seconds, "status": int or null}
+
+The promises:
+  delivered   every acknowledged event was accepted (2xx) by each of its services
+  order       the first accepted deliveries of a feed's events, service by
+              service, come in the feed's order
+  bytes       every event has the bytes that were sent
+  frozen      one transaction id always has one body
+  repeats     an event comes again only with its whole transaction, under the
+              same id; accepted at most --max-repeats times too often a service
+  newest      only the newest transaction is repeated, never an older one
+  one_open    a service never has two requests open
+  known       nothing comes that was not sent to that service
+
+Prints one JSON line of figures; exit code 0, or 1 when a promise was broken.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+# How many broken promises are spelled out; all are counted.
+SPELLED_OUT = 20
+
+_decoder = json.JSONDecoder()
+
+
+@dataclass
+class Sent:
+    """An event as its feed sent it."""
+
+    feed: str
+    place: int
+    sha256: str
+    acked: bool
+
+
+@dataclass
+class Attempt:
+    """One request as a receiver saw it."""
+
+    txn_id: str
+    body: bytes
+    opened: float
+    closed: float | None
+    accepted: bool
+
+
+@dataclass
+class Verdict:
+    """What was found."""
+
+    figures: dict[str, int] = field(default_factory=dict)
+    broken: dict[str, int] = field(default_factory=dict)
+    spelled_out: list[str] = field(default_factory=list)
+
+    def count(self, name: str, more: int = 1) -> None:
+        self.figures[name] = self.figures.get(name, 0) + more
+
+    def blame(self, promise: str, what: str) -> None:
+        self.broken[promise] = self.broken.get(promise, 0) + 1
+        if len(self.spelled_out) < SPELLED_OUT:
+            self.spelled_out.append(f"{promise}: {what}")
+
+    @property
+    def kept(self) -> bool:
+        return not self.broken
+
+    def as_json(self) -> dict:
+        return {
+            "kept": self.kept,
+            **self.figures,
+            "broken": self.broken,
+            "what": self.spelled_out,
+        }
+
+
+def check(
+    feeds: Iterable[dict], receivers: Iterable[dict], max_repeats: int | None = None
+) -> Verdict:
+    """Reads both logs, as parsed lines, and judges each service on its own."""
+    verdict = Verdict()
+    sent = _sent_by_service(feeds, verdict)
+    attempts = _attempts_by_service(receivers, verdict)
+    for service in sorted(sent.keys() | attempts.keys()):
+        one = _Service(service, sent.get(service, {}), verdict)
+        one.judge(attempts.get(service, []), max_repeats)
+    return verdict
+
+
+def _sent_by_service(
+    feeds: Iterable[dict], verdict: Verdict
+) -> dict[str, dict[str, Sent]]:
+    sent: dict[str, dict[str, Sent]] = {}
+    place = 0
+    for line in feeds:
+        acked = line["acked"] is not None
+        verdict.count("transactions_sent")
+        verdict.count("events_acked" if acked else "events_not_acked", len(line["events"]))
+        for event in line["events"]:
+            place += 1
+            for service in line["services"]:
+                known = sent.setdefault(service, {})
+                if event["id"] in known:
+                    # The logs cannot be judged: say so instead of guessing.
+                    verdict.blame("log", f"{event['id']} was sent twice to {service}")
+                known[event["id"]] = Sent(line["feed"], place, event["sha256"], acked)
+    return sent
+
+
+def _attempts_by_service(
+    receivers: Iterable[dict], verdict: Verdict
+) -> dict[str, list[Attempt]]:
+    attempts: dict[str, list[Attempt]] = {}
+    for line in receivers:
+        if "body" in line:
+            body = line["body"].encode()
+        else:
+            body = base64.b64decode(line["body_base64"])
+        status = line["status"]
+        accepted = status is not None and 200 <= status < 300
+        verdict.count("requests")
+        verdict.count("requests_accepted", int(accepted))
+        attempts.setdefault(line["service"], []).append(
+            Attempt(line["txn_id"], body, line["opened"], line["closed"], accepted)
+        )
+    for one in attempts.values():
+        one.sort(key=lambda attempt: attempt.opened)
+    return attempts
+
+
+class _Service:
+    """The case of one service."""
+
+    def __init__(self, name: str, sent: dict[str, Sent], verdict: Verdict):
+        self.name = name
+        self.sent = sent
+        self.verdict = verdict
+        # By transaction id: digest of its body.
+        self.bodies: dict[str, str] = {}
+        # By event id: the transaction it came in.
+        self.came_in: dict[str, str] = {}
+        # By feed: the place of the last event that was accepted.
+        self.last: dict[str, int] = {}
+        self.accepted_ids: set[str] = set()
+        self.delivered: set[str] = set()
+        self.repeats = 0
+
+    def blame(self, promise: str, what: str) -> None:
+        self.verdict.blame(promise, f"{self.name}: {what}")
+
+    def judge(self, attempts: list[Attempt], max_repeats: int | None) -> None:
+        self._one_open(attempts)
+        order: list[str] = []
+        for attempt in attempts:
+            if attempt.txn_id not in self.bodies:
+                order.append(attempt.txn_id)
+            elif order[-1] != attempt.txn_id:
+                self.blame("newest", f"{attempt.txn_id} came again after {order[-1]}")
+            self._look_at(attempt)
+        for event_id, event in self.sent.items():
+            if event.acked and event_id not in self.delivered:
+                self.blame("delivered", f"{event_id} of feed {event.feed} never came")
+        if max_repeats is not None and self.repeats > max_repeats:
+            self.blame("repeats", f"{self.repeats} repeats, {max_repeats} allowed")
+        self.verdict.count("events_delivered", len(self.delivered))
+        self.verdict.count("transactions_repeated", self.repeats)
+
+    def _one_open(self, attempts: list[Attempt]) -> None:
+        open_until = float("-inf")
+        for attempt in attempts:
+            if attempt.opened < open_until:
+                self.blame("one_open", f"{attempt.txn_id} came while another was open")
+            closed = float("inf") if attempt.closed is None else attempt.closed
+            open_until = max(open_until, closed)
+
+    def _look_at(self, attempt: Attempt) -> None:
+        digest = hashlib.sha256(attempt.body).hexdigest()
+        first_time = attempt.txn_id not in self.bodies
+        if self.bodies.setdefault(attempt.txn_id, digest) != digest:
+            self.blame("frozen", f"{attempt.txn_id} came with another body")
+            first_time = True
+        events = _events_of(attempt.body)
+        if events is None:
+            self.blame("known", f"{attempt.txn_id} is not a transaction")
+            return
+        if first_time:
+            for event_id, raw in events:
+                self._look_at_event(attempt.txn_id, event_id, raw)
+        if not attempt.accepted:
+            return
+        if attempt.txn_id in self.accepted_ids:
+            self.repeats += 1
+            return
+        self.accepted_ids.add(attempt.txn_id)
+        for event_id, _ in events:
+            self._accept(event_id)
+
+    def _look_at_event(self, txn_id: str, event_id: str, raw: bytes) -> None:
+        before = self.came_in.setdefault(event_id, txn_id)
+        if before != txn_id:
+            self.blame("repeats", f"{event_id} came in {before} and in {txn_id}")
+        known = self.sent.get(event_id)
+        if known is None:
+            self.blame("known", f"{event_id} was not sent to it")
+        elif hashlib.sha256(raw).hexdigest() != known.sha256:
+            self.blame("bytes", f"{event_id} came with other bytes")
+
+    def _accept(self, event_id: str) -> None:
+        if event_id in self.delivered:
+            # Twice in one transaction; in two it is blamed when it comes.
+            self.blame("repeats", f"{event_id} was delivered twice")
+            return
+        self.delivered.add(event_id)
+        known = self.sent.get(event_id)
+        if known is None:
+            return
+        if known.place < self.last.get(known.feed, 0):
+            self.blame("order", f"{event_id} came after one that was sent later")
+        self.last[known.feed] = max(known.place, self.last.get(known.feed, 0))
+
+
+def _events_of(body: bytes) -> list[tuple[str, bytes]] | None:
+    """The id and the raw bytes of each element of `events`; None when the body
+    is not a transaction."""
+    try:
+        text = body.decode()
+        if not isinstance(json.loads(text), dict):
+            return None
+        at = _start_of_events(text)
+        found = []
+        while True:
+            at = _skip(text, at, " \t\r\n,")
+            if text[at] == "]":
+                return found
+            value, end = _decoder.raw_decode(text, at)
+            found.append((value["event_id"], text[at:end].encode()))
+            at = end
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _start_of_events(text: str) -> int:
+    """Where the list of the top-level key `events` begins, behind its bracket."""
+    at = _skip(text, 0, " \t\r\n{")
+    while True:
+        key, at = _decoder.raw_decode(text, _skip(text, at, " \t\r\n,"))
+        at = _skip(text, at, " \t\r\n:")
+        if key == "events":
+            if text[at] != "[":
+                raise ValueError("events is not a list")
+            return at + 1
+        _, at = _decoder.raw_decode(text, at)
+
+
+def _skip(text: str, at: int, what: str) -> int:
+    while text[at] in what:
+        at += 1
+    return at
+
+
+def _lines(paths: list[str]) -> Iterable[dict]:
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                if line.strip():
+                    yield json.loads(line)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--feeds", nargs="+", required=True, metavar="FILE")
+    parser.add_argument("--receivers", nargs="+", required=True, metavar="FILE")
+    parser.add_argument("--max-repeats", type=int, metavar="N")
+    arguments = parser.parse_args()
+    verdict = check(
+        _lines(arguments.feeds), _lines(arguments.receivers), arguments.max_repeats
+    )
+    print(json.dumps(verdict.as_json()))
+    return 0 if verdict.kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

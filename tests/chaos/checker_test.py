@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checker catches what it is there to catch: one seeded defect a test."""
+
+import copy
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import checker
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def raw_event(name: str) -> str:
+    return '{ "event_id":"%s", "content":{"n":1.10,"body":"]}"} }' % name
+
+
+def sent(feed: str, services: list[str], txn: int, names: list[str], acked=True) -> dict:
+    events = []
+    for name in names:
+        digest = hashlib.sha256(raw_event(name).encode()).hexdigest()
+        events.append({"id": name, "sha256": digest})
+    return {
+        "feed": feed,
+        "services": services,
+        "txn_id": str(txn),
+        "events": events,
+        "acked": float(txn) if acked else None,
+    }
+
+
+def got(service: str, txn: str, names: list[str], when: float, status=200) -> dict:
+    body = '{"ephemeral":[{"events":[]}],"events":[%s]}'
+    return {
+        "service": service,
+        "txn_id": txn,
+        "body": body % ",".join(raw_event(name) for name in names),
+        "opened": when,
+        "closed": when + 0.5,
+        "status": status,
+    }
+
+
+class Checker(unittest.TestCase):
+    """A clean pair of logs: two addressed feeds, one catch-all feed for both
+    services, a failed attempt, an answer that was lost, and a feed transaction
+    that was never acknowledged."""
+
+    def setUp(self) -> None:
+        self.feeds = [
+            sent("irc", ["irc"], 1, ["$a1", "$a2"]),
+            sent("irc", ["irc"], 2, ["$a3"]),
+            sent("irc", ["irc"], 3, ["$a4", "$a5", "$a6"]),
+            sent("irc", ["irc"], 4, ["$a7"], acked=False),
+            sent("log", ["log"], 1, ["$b1"]),
+            sent("log", ["log"], 2, ["$b2", "$b3"]),
+            sent("all", ["irc", "log"], 1, ["$c1", "$c2"]),
+        ]
+        self.received = [
+            got("irc", "x-1", ["$a1", "$a2", "$c1"], 1, 500),
+            got("irc", "x-1", ["$a1", "$a2", "$c1"], 2),
+            got("irc", "x-2", ["$a3", "$c2", "$a4"], 3, None),
+            got("irc", "x-2", ["$a3", "$c2", "$a4"], 4),
+            got("irc", "x-2", ["$a3", "$c2", "$a4"], 5),
+            got("irc", "x-3", ["$a5", "$a6"], 6),
+            got("log", "x-1", ["$c1", "$b1"], 1),
+            got("log", "x-2", ["$b2", "$c2", "$b3"], 2),
+        ]
+
+    def assert_broken(self, *promises: str) -> None:
+        verdict = checker.check(self.feeds, self.received)
+        self.assertEqual(set(promises), set(verdict.broken), verdict.spelled_out)
+
+    def change(self, n: int, names: list[str], **more) -> None:
+        """Request n came with these events instead."""
+        old = self.received[n]
+        new = got(old["service"], old["txn_id"], names, old["opened"], old["status"])
+        self.received[n] = {**new, **more}
+
+    def test_clean_logs_pass(self):
+        verdict = checker.check(self.feeds, self.received, max_repeats=1)
+        self.assertEqual({}, verdict.broken, verdict.spelled_out)
+        self.assertEqual(1, verdict.figures["transactions_repeated"])
+        self.assertEqual(13, verdict.figures["events_delivered"])
+
+    def test_what_was_never_acknowledged_may_come_once_in_order(self):
+        self.received.append(got("irc", "x-4", ["$a7"], 7))
+        self.assert_broken()
+
+    def test_what_was_never_acknowledged_may_not_come_out_of_order(self):
+        self.change(5, ["$a7", "$a5", "$a6"])
+        self.assert_broken("order")
+
+    def test_what_was_never_acknowledged_may_not_come_twice(self):
+        self.received.append(got("irc", "x-4", ["$a7"], 7))
+        self.received.append(got("irc", "x-5", ["$a7"], 8))
+        self.assert_broken("repeats")
+
+    def test_a_dropped_event_is_caught(self):
+        self.change(5, ["$a5"])
+        self.assert_broken("delivered")
+
+    def test_a_dropped_transaction_is_caught(self):
+        del self.received[5]
+        self.assert_broken("delivered")
+
+    def test_a_service_that_got_nothing_is_caught(self):
+        self.received = [one for one in self.received if one["service"] == "irc"]
+        self.assert_broken("delivered")
+
+    def test_an_event_that_was_sent_and_never_accepted_is_caught(self):
+        self.received[5]["status"] = 503
+        self.assert_broken("delivered")
+
+    def test_swapped_events_are_caught(self):
+        self.change(5, ["$a6", "$a5"])
+        self.assert_broken("order")
+
+    def test_swapped_transactions_are_caught(self):
+        self.change(6, ["$b2", "$c2", "$b3"])
+        self.change(7, ["$c1", "$b1"])
+        self.assert_broken("order")
+
+    def test_order_is_that_of_acceptance_and_not_of_arrival(self):
+        """A failed transaction that is overtaken by the next one"""
+        self.received += [
+            got("log", "x-3", ["$d1"], 3, 500),
+            got("log", "x-4", ["$d2"], 4),
+            got("log", "x-3", ["$d1"], 5),
+        ]
+        self.feeds += [
+            sent("log", ["log"], 3, ["$d1"]),
+            sent("log", ["log"], 4, ["$d2"]),
+        ]
+        self.assert_broken("order", "newest")
+
+    def test_an_event_again_under_a_new_id_is_caught(self):
+        self.change(5, ["$a4", "$a5", "$a6"])
+        self.assert_broken("repeats")
+
+    def test_an_event_twice_in_one_transaction_is_caught(self):
+        self.change(5, ["$a5", "$a5", "$a6"])
+        self.assert_broken("repeats")
+
+    def test_a_transaction_again_after_a_newer_one_is_caught(self):
+        self.received.append(got("irc", "x-2", ["$a3", "$c2", "$a4"], 7))
+        self.assert_broken("newest")
+
+    def test_more_repeats_than_faults_are_caught(self):
+        verdict = checker.check(self.feeds, self.received, max_repeats=0)
+        self.assertEqual({"repeats"}, set(verdict.broken))
+
+    def test_an_altered_byte_is_caught(self):
+        for old, new in (("1.10", "1.1"), ("} }", "}}"), ('", "con', '","con')):
+            with self.subTest(old=old):
+                self.setUp()
+                body = self.received[5]["body"]
+                self.received[5]["body"] = body.replace(old, new, 1)
+                self.assertNotEqual(body, self.received[5]["body"])
+                self.assert_broken("bytes")
+
+    def test_a_re_cut_under_the_same_id_is_caught(self):
+        """As some homeservers do: the retry has more in it."""
+        self.change(4, ["$a3", "$c2", "$a4", "$a5"])
+        self.change(5, ["$a6"])
+        verdict = checker.check(self.feeds, self.received)
+        self.assertIn("frozen", verdict.broken)
+
+    def test_other_bytes_between_the_events_of_a_retry_are_caught(self):
+        self.received[4]["body"] = self.received[4]["body"].replace("},{", "}, {")
+        self.assert_broken("frozen")
+
+    def test_a_foreign_event_is_caught(self):
+        self.change(5, ["$a5", "$z", "$a6"])
+        self.assert_broken("known")
+
+    def test_an_event_for_another_service_is_caught(self):
+        self.change(5, ["$a5", "$b1", "$a6"])
+        self.assert_broken("known")
+
+    def test_a_whole_transaction_to_the_wrong_service_is_caught(self):
+        self.received[7]["service"] = "irc"
+        verdict = checker.check(self.feeds, self.received)
+        self.assertIn("known", verdict.broken)
+        self.assertIn("delivered", verdict.broken)
+
+    def test_two_open_requests_are_caught(self):
+        self.received[4]["closed"] = 6.2
+        self.assert_broken("one_open")
+
+    def test_a_request_behind_one_that_never_ended_is_caught(self):
+        self.received[2]["closed"] = None
+        self.assert_broken("one_open")
+
+    def test_requests_to_two_services_may_be_open_together(self):
+        self.received[6]["closed"] = 1.9
+        self.assert_broken()
+
+    def test_what_is_not_a_transaction_is_caught(self):
+        for body in ("", "[]", "{}", '{"events":{}}', '{"events":[7]}', '{"events":['):
+            with self.subTest(body=body):
+                self.setUp()
+                self.received[5]["body"] = body
+                self.assert_broken("known", "delivered")
+
+    def test_a_log_that_cannot_be_judged_is_not_passed(self):
+        self.feeds.append(sent("irc", ["irc"], 9, ["$a1"]))
+        verdict = checker.check(self.feeds, self.received)
+        self.assertIn("log", verdict.broken)
+
+    def test_random_defects_in_large_logs_are_caught(self):
+        """Each seed plants one defect among 2,000 events."""
+        for seed in range(40):
+            rng = random.Random(seed)
+            feeds = [
+                sent("s", ["s"], n, [f"${n}-{i}" for i in range(10)]) for n in range(200)
+            ]
+            received = []
+            for n in range(0, 200, 5):
+                names = [f"${m}-{i}" for m in range(n, n + 5) for i in range(10)]
+                received.append(got("s", f"t-{n}", names, float(n)))
+            self.assertTrue(checker.check(feeds, received).kept)
+            name, plant = rng.choice(sorted(DEFECTS.items()))
+            before = copy.deepcopy(received)
+            plant(rng, received)
+            with self.subTest(seed=seed, defect=name):
+                self.assertNotEqual(before, received)
+                self.assertFalse(checker.check(feeds, received).kept)
+
+    def test_the_program_prints_one_line_and_exits_0_or_1(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("feeds", "receivers")]
+            for expected in (0, 1):
+                for path, lines in zip(paths, (self.feeds, self.received)):
+                    with open(path, "w", encoding="utf-8") as file:
+                        file.writelines(json.dumps(one) + "\n" for one in lines)
+                done = subprocess.run(
+                    [sys.executable, os.path.join(HERE, "checker.py")]
+                    + ["--feeds", paths[0], "--receivers", paths[1]],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                self.assertEqual(expected, done.returncode, done.stderr)
+                (line,) = done.stdout.splitlines()
+                self.assertEqual(expected == 0, json.loads(line)["kept"])
+                self.change(5, ["$a5"])
+
+
+def _rebuilt(one: dict, edit) -> None:
+    names = [e["event_id"] for e in json.loads(one["body"])["events"]]
+    edit(names)
+    one.update(got(one["service"], one["txn_id"], names, one["opened"]))
+
+
+def _drop(rng: random.Random, received: list[dict]) -> None:
+    _rebuilt(rng.choice(received), lambda names: names.pop(rng.randrange(len(names))))
+
+
+def _swap(rng: random.Random, received: list[dict]) -> None:
+    def edit(names: list[str]) -> None:
+        a, b = rng.sample(range(len(names)), 2)
+        names[a], names[b] = names[b], names[a]
+
+    _rebuilt(rng.choice(received), edit)
+
+
+def _twice(rng: random.Random, received: list[dict]) -> None:
+    again = dict(rng.choice(received), txn_id="another", opened=9_999, closed=9_999.5)
+    received.append(again)
+
+
+def _alter(rng: random.Random, received: list[dict]) -> None:
+    one = rng.choice(received)
+    one["body"] = one["body"].replace("1.10", "1.11", 1)
+
+
+def _overlap(rng: random.Random, received: list[dict]) -> None:
+    one = received[rng.randrange(len(received) - 1)]
+    one["closed"] = one["opened"] + 5.2
+
+
+def _refuse(rng: random.Random, received: list[dict]) -> None:
+    rng.choice(received)["status"] = rng.choice([None, 301, 413, 500])
+
+
+DEFECTS = {
+    "alter": _alter,
+    "drop": _drop,
+    "overlap": _overlap,
+    "refuse": _refuse,
+    "swap": _swap,
+    "twice": _twice,
+}
+
+if __name__ == "__main__":
+    unittest.main()
