@@ -95,10 +95,8 @@ json to_json(const service_row& row, const service_config* config,
 
 admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
                      directory_ptr services)
-  : sys_{sys},
-    wiring_{std::move(wiring)},
-    started_{std::chrono::steady_clock::now()},
-    services_{std::move(services)} {
+  : sys_{sys}, wiring_{std::move(wiring)},
+    started_{std::chrono::steady_clock::now()}, services_{std::move(services)} {
 }
 
 void admin_api::replace(directory_ptr services) {

@@ -7,7 +7,6 @@
 #include "actors/sorter/directory.hpp"
 
 #include <caf/actor_system.hpp>
-
 #include <httplib.h>
 #include <nlohmann/json.hpp>
 

@@ -7,6 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <functional>
+#include <set>
 #include <utility>
 
 namespace posthorn {
@@ -52,9 +55,20 @@ const std::string* transaction_id(const std::vector<std::string>& path) {
   return v1 || legacy ? &path.back() : nullptr;
 }
 
-bool is_application_service_path(const std::vector<std::string>& path) {
-  if (path.size() >= 3 && path[0] == "_matrix" && path[1] == "app")
-    return true;
+/// Whether homeservers ask services on this path: users, rooms, third-party
+/// networks, ping (v1, and the older forms that they still use), and keys
+/// (MSC3983, MSC3984).
+bool is_query(const std::vector<std::string>& path) {
+  static const std::set<std::string, std::less<>> kinds{"users",
+                                                        "rooms",
+                                                        "thirdparty",
+                                                        "ping",
+                                                        "org.matrix.msc3983",
+                                                        "org.matrix.msc3984",
+                                                        "fi.mau.msc2659"};
+  if (path.size() >= 4 && path[0] == "_matrix" && path[1] == "app"
+      && (path[2] == "v1" || path[2] == "unstable"))
+    return kinds.count(path[3]) > 0;
   return path.size() == 2 && (path[0] == "users" || path[0] == "rooms");
 }
 
@@ -104,19 +118,16 @@ feed_target parse_feed_target(const std::string& target) {
     left.remove_prefix(end);
   }
   if (query_at < target.size())
-    result.passed_on += without_access_token(
-      std::string_view{target}.substr(query_at + 1));
+    result.passed_on
+      += without_access_token(std::string_view{target}.substr(query_at + 1));
   return result;
 }
 
 feed_api::feed_api(caf::actor_system& sys, intake_actor intake,
                    courier_actor courier,
                    std::shared_ptr<const feed_directory> feeds)
-  : sys_{sys},
-    intake_{std::move(intake)},
-    courier_{std::move(courier)},
-    feeds_{std::move(feeds)} {
-}
+  : sys_{sys}, intake_{std::move(intake)}, courier_{std::move(courier)},
+    feeds_{std::move(feeds)} {}
 
 void feed_api::replace(std::shared_ptr<const feed_directory> feeds) {
   std::lock_guard guard{mutex_};
@@ -129,8 +140,12 @@ std::shared_ptr<const feed_directory> feed_api::feeds() const {
 }
 
 void feed_api::handle(httplib::Request& request, httplib::Response& response) {
-  const auto known = feeds();
   const auto target = parse_feed_target(request.target);
+  const auto* txn_id = transaction_id(target.segments);
+  if (!txn_id && !is_query(target.segments))
+    return set_matrix_error(response, 404, "M_UNRECOGNIZED",
+                            "no such endpoint");
+  const auto known = feeds();
   const auto refuse = [&response](const token_refusal& why) {
     set_matrix_error(response, why.status, why.errcode, why.error);
   };
@@ -155,16 +170,17 @@ void feed_api::handle(httplib::Request& request, httplib::Response& response) {
   }
   if (const auto why = check_token(request, *expected))
     return refuse(*why);
-  if (const auto* txn_id = transaction_id(target.segments)) {
+  if (txn_id) {
     if (request.method != "PUT")
       return set_matrix_error(response, 405, "M_UNRECOGNIZED",
                               "transactions are PUT");
     return take_transaction(target.service.value_or(""), *txn_id, request,
                             response);
   }
-  if (feed && is_application_service_path(target.segments))
+  if (feed)
     return pass_on(*feed, target, request, response);
-  set_matrix_error(response, 404, "M_UNRECOGNIZED", "no such endpoint");
+  set_matrix_error(response, 404, "M_NOT_FOUND",
+                   "queries are answered on the addressed feeds only");
 }
 
 void feed_api::take_transaction(const std::string& feed,
@@ -192,9 +208,9 @@ void feed_api::take_transaction(const std::string& feed,
     caf::error why;
     caf::scoped_actor self{sys_};
     self
-      ->request(intake_, caf::duration{commit_patience},
-                storage::append{
-                  std::make_shared<const batch>(std::move(*sliced))})
+      ->request(
+        intake_, caf::duration{commit_patience},
+        storage::append{std::make_shared<const batch>(std::move(*sliced))})
       .receive([](const receipt&) {},
                [&](caf::error& error) { why = std::move(error); });
     if (why)
@@ -205,8 +221,7 @@ void feed_api::take_transaction(const std::string& feed,
 }
 
 void feed_api::pass_on(const addressed_feed& feed, const feed_target& target,
-                       httplib::Request& request,
-                       httplib::Response& response) {
+                       httplib::Request& request, httplib::Response& response) {
   auto what = std::make_shared<exchange>();
   what->method = request.method;
   what->base = *feed.config->registration.url;
@@ -214,8 +229,8 @@ void feed_api::pass_on(const addressed_feed& feed, const feed_target& target,
   what->bearer = feed.config->registration.hs_token;
   if (!request.body.empty())
     what->body = std::make_shared<const std::string>(std::move(request.body));
-  what->connect_timeout = std::min(query_timeout,
-                                   feed.config->delivery.connect_timeout);
+  what->connect_timeout
+    = std::min(query_timeout, feed.config->delivery.connect_timeout);
   what->timeout = query_timeout;
   answer_ptr how;
   caf::scoped_actor self{sys_};

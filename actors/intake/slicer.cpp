@@ -4,6 +4,7 @@
 #include "actors/intake/json_check.hpp"
 #include "messages/errors.hpp"
 
+#include <nlohmann/json.hpp>
 #include <simdjson.h>
 #include <xxhash.h>
 
@@ -171,12 +172,14 @@ caf::error slicing::run(ondemand::parser& parser, std::size_t capacity) {
   if (code != simdjson::SUCCESS)
     return fault(ec::not_json, "not JSON " + describe_text_fault(body_));
   auto start = body_.find_first_not_of(" \t\r\n");
-  if (body_[start] != '{')
-    return fault(kind_of_json(body_[start]) == kind_of_json('\0')
-                   ? ec::not_json
-                   : ec::bad_json,
+  if (body_[start] != '{') {
+    // A word such as "not json" begins like a JSON value and is none.
+    if (!nlohmann::json::accept(body_))
+      return fault(ec::not_json, "the body is not JSON");
+    return fault(ec::bad_json,
                  "the body is " + std::string{kind_of_json(body_[start])}
                    + ", not an object");
+  }
   ondemand::object object;
   if (document.get_object().get(object) != simdjson::SUCCESS)
     return fault(ec::not_json, "not JSON: the body has not as many closing "

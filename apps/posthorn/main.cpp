@@ -24,19 +24,19 @@ void add_generate(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand(
     "generate", "Write posthorn.yaml and Posthorn's own registration");
   auto options = std::make_shared<generate_options>();
-  cmd->add_option("--server-name", options->server_name,
-                  "The homeserver's name, e.g. example.org")
+  cmd
+    ->add_option("--server-name", options->server_name,
+                 "The homeserver's name, e.g. example.org")
     ->required();
-  cmd->add_option("--url", options->url,
-                  "Where the homeserver reaches Posthorn, e.g. "
-                  "http://127.0.0.1:9009")
+  cmd
+    ->add_option("--url", options->url,
+                 "Where the homeserver reaches Posthorn, e.g. "
+                 "http://127.0.0.1:9009")
     ->required();
   cmd->add_option("--dir", options->dir, "Directory to write to")
     ->capture_default_str();
   cmd->callback([&chosen, options] {
-    chosen = [options] {
-      return run_generate(*options, std::cout, std::cerr);
-    };
+    chosen = [options] { return run_generate(*options, std::cout, std::cerr); };
   });
 }
 
@@ -48,9 +48,10 @@ void add_adopt(CLI::App& app, action& chosen) {
   options->pattern = check_pattern;
   cmd->add_option("FILE", options->files, "Registrations of services")
     ->required();
-  cmd->add_option("--url", options->url,
-                  "Where the homeserver reaches Posthorn, e.g. "
-                  "http://127.0.0.1:9009")
+  cmd
+    ->add_option("--url", options->url,
+                 "Where the homeserver reaches Posthorn, e.g. "
+                 "http://127.0.0.1:9009")
     ->required();
   cmd->add_option("--out", options->out, "Directory for the copies")
     ->capture_default_str();
@@ -87,13 +88,13 @@ void add_node(CLI::App& app, action& chosen) {
   cmd->add_option("-c,--config", options->config_file, "posthorn.yaml")
     ->required();
   add_overrides(*cmd, options->flags);
-  cmd->add_option("--log-level", options->log_level,
-                  "debug, info, warning or error")
+  cmd
+    ->add_option("--log-level", options->log_level,
+                 "debug, info, warning or error")
     ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
     ->capture_default_str();
-  cmd->callback([&chosen, options] {
-    chosen = [options] { return run_node(*options); };
-  });
+  cmd->callback(
+    [&chosen, options] { chosen = [options] { return run_node(*options); }; });
 }
 
 /// What the commands that ask a running node have in common.

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -238,6 +239,10 @@ private:
   void run() {
     for (;;) {
       const auto fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0 && errno == EMFILE) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        continue;
+      }
       if (fd < 0)
         return;
       const auto number = ++accepted_;

@@ -28,7 +28,7 @@ bool is_identifier(const std::u32string& name) {
   static const auto program
     = perl_program::compile(R"((?:\p{XIDS}|_)\p{XIDC}*\z)");
   return program
-         && program->match(printable(name)) == perl_program::verdict::yes;
+         && program->match(encode_utf8(name)) == perl_program::verdict::yes;
 }
 
 std::optional<std::uint32_t> group_number(const std::u32string& text) {
@@ -64,7 +64,10 @@ std::optional<std::uint32_t> group_number(const std::u32string& text) {
 std::string printable(const std::u32string& text) {
   std::string result;
   for (auto c : text)
-    append_utf8(result, c);
+    if (c < U' ' || c == 0x7f)
+      result += '?';
+    else
+      append_utf8(result, c);
   return result;
 }
 

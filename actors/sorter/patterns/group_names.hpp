@@ -17,7 +17,7 @@ bool is_identifier(const std::u32string& name);
 /// None where it is no number or a negative one; saturates at 2^32-1.
 std::optional<std::uint32_t> group_number(const std::u32string& text);
 
-/// `text` in UTF-8, for an error's text.
+/// `text` in UTF-8 for an error's text, with control characters as `?`.
 std::string printable(const std::u32string& text);
 
 } // namespace posthorn

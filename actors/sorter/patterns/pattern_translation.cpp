@@ -38,24 +38,6 @@ void write_ranges(std::string& out, const code_points& what) {
   }
 }
 
-/// Writes the inside of a set. The engines know the letters of the same Unicode
-/// version as the tables here; spelling 700 ranges out would only cost memory.
-void write_members(std::string& out, const code_points& what) {
-  if (!what.includes(unicode_words())) {
-    write_ranges(out, what);
-    return;
-  }
-  out += R"(\p{L}\p{N}_)";
-  write_ranges(out, what.minus(unicode_words()));
-}
-
-bool is_shorter_inverted(const code_points& what, const code_points& others) {
-  if (what.includes(unicode_words()))
-    return false;
-  return others.includes(unicode_words())
-         || others.ranges().size() < what.ranges().size();
-}
-
 /// Writes one translation. Both syntaxes agree on most of what is written here;
 /// where only PCRE2 can say a thing, `exact_` tells that RE2 could not.
 class pattern_writer {
@@ -77,6 +59,7 @@ public:
 private:
   void write(const node& what, bool last);
   void write_set(const code_points& what);
+  void write_class(const code_points& what, const code_points& others);
   void write_anchor(const node& what, bool last);
   void write_boundary(const node& what);
   void write_repeat(const node& what, bool last);
@@ -97,21 +80,36 @@ private:
 
 void pattern_writer::write_set(const code_points& what) {
   const auto others = what.complement();
-  if (what.empty()) {
+  if (what.empty())
     out_ += for_re2_ ? R"([^\x{0}-\x{10ffff}])" : "(?!)";
-  } else if (others.empty()) {
+  else if (others.empty())
     out_ += "(?s:.)";
-  } else if (what.size() == 1) {
+  else if (what.size() == 1)
     write_char(out_, what.ranges()[0].first);
-  } else if (is_shorter_inverted(what, others)) {
+  else
+    write_class(what, others);
+}
+
+void pattern_writer::write_class(const code_points& what,
+                                 const code_points& others) {
+  const auto& words = unicode_words();
+  // PCRE2 has the letters of the Unicode version of the tables here, and walks
+  // through spelled-out ranges one by one. Debian's RE2 has those of a newer
+  // Unicode; it compiles ranges to a tree.
+  if (!for_re2_ && what.includes(words)) {
+    out_ += R"([\p{L}\p{N}_)";
+    write_ranges(out_, what.minus(words));
+  } else if (!for_re2_ && others.includes(words)) {
+    out_ += R"([^\p{L}\p{N}_)";
+    write_ranges(out_, others.minus(words));
+  } else if (others.ranges().size() < what.ranges().size()) {
     out_ += "[^";
-    write_members(out_, others);
-    out_ += "]";
+    write_ranges(out_, others);
   } else {
     out_ += "[";
-    write_members(out_, what);
-    out_ += "]";
+    write_ranges(out_, what);
   }
+  out_ += "]";
 }
 
 void pattern_writer::write_boundary(const node& what) {
@@ -119,9 +117,9 @@ void pattern_writer::write_boundary(const node& what) {
   auto words = unicode_words();
   if (what.ascii)
     words = code_points{{{0, 0x7f}}}.minus(words.complement());
-  std::string word = "[";
-  write_members(word, words);
-  word += "]";
+  pattern_writer writer{false};
+  writer.write_set(words);
+  const auto word = std::move(writer.out_);
   const auto ahead = "(?=" + word + ")";
   const auto not_ahead = "(?!" + word + ")";
   const auto behind = "(?<=" + word + ")";
@@ -170,6 +168,15 @@ void pattern_writer::write_group(const char* opening, const sequence& content,
 
 void pattern_writer::write_repeat(const node& what, bool last) {
   const auto& body = what.parts[0];
+  if (what.max == 0) {
+    // Never tried, but its groups keep their numbers. As a look-ahead it is of
+    // no width, whatever is in it: a look-behind may hold it.
+    if (for_re2_)
+      return;
+    write_group("(?:(?=", body, false);
+    out_ += "){0}";
+    return;
+  }
   const auto possessive = what.greed == greed::possessive;
   if (possessive) {
     needs_pcre2();

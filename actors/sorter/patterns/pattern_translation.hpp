@@ -23,11 +23,11 @@ constexpr std::size_t pattern_subject_max = 65'534;
 /// the text for its size: it repeats at most 1,000 times.
 ///
 /// Nothing is left to the engine's own idea of a class: `\w`, `\d` and `\s` are
-/// spelled out (`\pL\pN_` where that is the same), so are the dot, sets that
-/// ignore case, and all repetition bounds.
+/// spelled out, so are the dot, sets that ignore case, and repetition bounds.
 std::optional<std::string> to_re2(const parsed_pattern& pattern);
 
-/// The same for PCRE2 with PCRE2_UTF, which can do all that Python can. Python's
+/// The same for PCRE2 with PCRE2_UTF, which can do all that Python can (and
+/// knows the same letters: `\w` is `[\p{L}\p{N}_]` there). Python's
 /// possessive repetition never reconsiders any of its rounds, PCRE2's only all
 /// of them as one; so each round becomes an atomic group of its own.
 std::string to_pcre2(const parsed_pattern& pattern);

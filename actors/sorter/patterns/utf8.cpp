@@ -96,4 +96,11 @@ void append_utf8(std::string& bytes, char32_t code) {
   }
 }
 
+std::string encode_utf8(std::u32string_view text) {
+  std::string result;
+  for (auto code : text)
+    append_utf8(result, code);
+  return result;
+}
+
 } // namespace posthorn

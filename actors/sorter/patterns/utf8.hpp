@@ -17,4 +17,7 @@ std::optional<std::u32string> decode_utf8(std::string_view bytes);
 /// Appends the bytes of one code point, which must be a scalar value.
 void append_utf8(std::string& bytes, char32_t code);
 
+/// The bytes of `text`, which must be scalar values.
+std::string encode_utf8(std::u32string_view text);
+
 } // namespace posthorn

@@ -4,10 +4,10 @@
 #include "apps/posthorn/config/config.hpp"
 
 #include <httplib.h>
+#include <sys/socket.h>
 
 #include <cstdlib>
 #include <memory>
-#include <sys/socket.h>
 
 namespace posthorn {
 
@@ -29,9 +29,9 @@ caf::expected<endpoint> find_endpoint(const admin_target& target) {
     return fault(ec::bad_config, "where is the node? give -c FILE, or --admin "
                                  "URL and POSTHORN_ADMIN_TOKEN");
   // Errors of registrations do not matter for asking a node that runs.
-  const auto what = load_config(
-    target.config_file, {},
-    [](const std::string&) { return std::optional<std::string>{}; });
+  const auto what = load_config(target.config_file, {}, [](const std::string&) {
+    return std::optional<std::string>{};
+  });
   for (const auto& error : what.errors)
     if (error.file == target.config_file)
       return fault(ec::bad_config, to_string(error));
@@ -85,8 +85,8 @@ caf::expected<json> ask_admin(const admin_target& target,
   auto body = json::parse(answer->body, nullptr, false);
   if (answer->status == 200 && !body.is_discarded())
     return body;
-  const auto text = body.is_object() ? body.value("error", answer->body)
-                                     : answer->body;
+  const auto text
+    = body.is_object() ? body.value("error", answer->body) : answer->body;
   return fault(answer->status == 404 ? ec::unknown_service : ec::bad_address,
                where->url + " answered " + std::to_string(answer->status) + ": "
                  + text);

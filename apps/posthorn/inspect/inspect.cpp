@@ -98,9 +98,9 @@ int run_order(const admin_target& target, const std::string& verb,
               const std::string& id, bool as_json, std::ostream& out,
               std::ostream& err) {
   int code = 0;
-  const auto answer = ask(target, "POST",
-                          "/admin/v1/services/" + id + "/" + verb, as_json, out,
-                          err, code);
+  const auto answer
+    = ask(target, "POST", "/admin/v1/services/" + id + "/" + verb, as_json, out,
+          err, code);
   if (!answer)
     return code;
   if (verb == "retry")
@@ -116,8 +116,8 @@ int run_order(const admin_target& target, const std::string& verb,
 int run_metrics(const admin_target& target, bool as_json, std::ostream& out,
                 std::ostream& err) {
   int code = 0;
-  const auto answer = ask(target, "GET", "/admin/v1/actors", as_json, out, err,
-                          code);
+  const auto answer
+    = ask(target, "GET", "/admin/v1/actors", as_json, out, err, code);
   if (answer)
     print_actors(answer->at("nodes"), out);
   return code;
@@ -126,8 +126,8 @@ int run_metrics(const admin_target& target, bool as_json, std::ostream& out,
 int run_store_stat(const admin_target& target, bool as_json, std::ostream& out,
                    std::ostream& err) {
   int code = 0;
-  const auto answer = ask(target, "GET", "/admin/v1/store", as_json, out, err,
-                          code);
+  const auto answer
+    = ask(target, "GET", "/admin/v1/store", as_json, out, err, code);
   if (answer)
     print_fields(*answer, out);
   return code;

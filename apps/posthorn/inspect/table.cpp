@@ -43,10 +43,10 @@ void table::print(std::ostream& out) const {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string fill(widths[i] - row[i].size(), ' ');
-      const bool number = !row[i].empty()
-                          && std::isdigit(static_cast<unsigned char>(row[i][0]));
-      line += (i > 0 ? "  " : "")
-              + (number ? fill + row[i] : row[i] + fill);
+      const bool number
+        = !row[i].empty()
+          && std::isdigit(static_cast<unsigned char>(row[i][0]));
+      line += (i > 0 ? "  " : "") + (number ? fill + row[i] : row[i] + fill);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';

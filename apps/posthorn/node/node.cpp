@@ -81,9 +81,8 @@ caf::error node::open_store() {
   storage::lmdb_options options;
   options.directory = setup_.config.store_path;
   options.max_store = setup_.config.limits.max_store;
-  options.report = [](const std::string& line) {
-    spdlog::error("store: {}", line);
-  };
+  options.report
+    = [](const std::string& line) { spdlog::error("store: {}", line); };
   auto opened = storage::open_lmdb(std::move(options));
   if (!opened)
     return std::move(opened.error());
@@ -103,8 +102,8 @@ caf::error node::spawn_actors() {
                                      storage::page_limits{});
   courier_ = sys_->spawn(courier, census_,
                          std::shared_ptr<http_client>{std::move(*client)});
-  intake_ = sys_->spawn(intake, census_, pool_,
-                        std::make_shared<intake_credit>());
+  intake_
+    = sys_->spawn(intake, census_, pool_, std::make_shared<intake_credit>());
   const storage::take_lease wanted{
     {sorter_lease, setup_.config.name, std::chrono::milliseconds{10'000}, 0}};
   const std::vector<storage::mutation> work{wanted};
@@ -155,9 +154,9 @@ caf::expected<directory_ptr> node::make_directory() {
     if (!config->registration.url || running_.count(id) > 0)
       continue;
     starting.push_back(config);
-    work.emplace_back(storage::take_lease{{lease_name(id), setup_.config.name,
-                                           std::chrono::milliseconds{10'000},
-                                           0}});
+    work.emplace_back(
+      storage::take_lease{{lease_name(id), setup_.config.name,
+                           std::chrono::milliseconds{10'000}, 0}});
   }
   caf::scoped_actor self{*sys_};
   auto answers = store_->commit(work);
@@ -191,10 +190,10 @@ caf::expected<directory_ptr> node::make_directory() {
     if (service.actor)
       matcher->add(service.number, service.config->registration);
   matcher->build();
-  result->decide = [matcher](const event_fields& event,
-                             std::vector<service_no>& to) {
-    matcher->decide(event, to);
-  };
+  result->decide
+    = [matcher](const event_fields& event, std::vector<service_no>& to) {
+        matcher->decide(event, to);
+      };
   return directory_ptr{std::move(result)};
 }
 
@@ -223,13 +222,14 @@ node::make_feeds(const directory& services) const {
 caf::error node::open_listeners() {
   listener_limits limits;
   limits.body_max = setup_.config.limits.max_request;
-  const auto open = [&limits](const listen_address& address, auto& api)
-    -> caf::expected<std::unique_ptr<listener>> {
-    return listen(to_string(address), limits,
-                  [&api](httplib::Request& request,
-                         httplib::Response& response) {
-                    api->handle(request, response);
-                  });
+  const auto open
+    = [&limits](const listen_address& address,
+                auto& api) -> caf::expected<std::unique_ptr<listener>> {
+    return listen(
+      to_string(address), limits,
+      [&api](httplib::Request& request, httplib::Response& response) {
+        api->handle(request, response);
+      });
   };
   auto admin = open(setup_.config.admin, admin_);
   if (!admin)
@@ -282,12 +282,11 @@ void node::drain() {
   const caf::duration patience{drain_timeout};
   self->request(intake_, patience, drain_atom::value).receive(done, ignore);
   self->request(sorter_, patience, drain_atom::value).receive(done, ignore);
-  using pending = decltype(self->request(service_actor{}, patience,
-                                         drain_atom::value));
+  using pending
+    = decltype(self->request(service_actor{}, patience, drain_atom::value));
   std::vector<pending> waiting;
   for (const auto& entry : running_)
-    waiting.push_back(
-      self->request(entry.second, patience, drain_atom::value));
+    waiting.push_back(self->request(entry.second, patience, drain_atom::value));
   for (auto& one : waiting)
     one.receive(done, ignore);
 }

@@ -5,9 +5,10 @@
 #include "apps/posthorn/node/node.hpp"
 #include "apps/posthorn/version.hpp"
 
-#include <csignal>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include <csignal>
 
 namespace posthorn {
 
@@ -48,7 +49,8 @@ void reload(node& running, const node_options& options) {
     spdlog::info("reload: {} services", count);
 }
 
-void serve(node& running, const node_options& options, const sigset_t& signals) {
+void serve(node& running, const node_options& options,
+           const sigset_t& signals) {
   for (int signal = 0;;) {
     if (sigwait(&signals, &signal) != 0)
       continue;

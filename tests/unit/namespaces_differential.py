@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds the namespace matcher against Python's own `re`.
+
+Usage: namespaces_differential.py PROBE [--seed N] [--patterns N]
+
+PROBE is the program namespaces_probe. Each pattern is compiled and matched by
+Python 3.11 and by the probe; both must agree on whether it is a pattern at all
+and on every subject. Any difference is printed with its pattern and subject, and
+the exit code is 1. Exits 77 under another version of Python: those that came
+later read some patterns otherwise.
+"""
+import argparse
+import json
+import random
+import re
+import subprocess
+import sys
+import warnings
+
+import namespaces_samples as samples
+
+REFUSED = "refused: "
+
+
+def python_answer(pattern, subjects):
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, OverflowError, ValueError, RecursionError) as error:
+        return REFUSED + str(error)
+    return "".join("y" if compiled.match(s) else "n" for s in subjects)
+
+
+def python_characters(pattern):
+    compiled = re.compile(pattern)
+    found = []
+    for code in range(0x110000):
+        if 0xD800 <= code <= 0xDFFF or not compiled.match(chr(code)):
+            continue
+        if found and found[-1][1] == code - 1:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    # The probe sees no surrogates, so a run does not go across them.
+    return "".join("%d-%d " % (first, last) for first, last in found)
+
+
+def ask(probe, requests):
+    lines = "".join(json.dumps(one) + "\n" for one in requests)
+    done = subprocess.run([probe], input=lines, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit("%s ended with %d: %s" % (probe, done.returncode, done.stderr))
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(answers) != len(requests):
+        sys.exit("%s answered %d of %d requests"
+                 % (probe, len(answers), len(requests)))
+    return answers
+
+
+def compare(pattern, subjects, theirs, mine):
+    """What differs, one line each."""
+    if theirs.startswith(REFUSED) or mine.startswith(REFUSED):
+        if theirs.startswith(REFUSED) != mine.startswith(REFUSED):
+            yield "pattern %r: Python: %s; probe: %s" % (pattern, theirs, mine)
+        return
+    verdicts = mine.split()[0] if subjects else ""
+    for subject, his, its in zip(subjects, theirs, verdicts):
+        if his != its:
+            yield "pattern %r, subject %r: Python: %s; probe: %s" % (
+                pattern, subject, his, mine)
+
+
+def check_pairs(probe, cases):
+    """Returns (pairs, refusals, patterns by engine, differences)."""
+    answers = ask(probe, [{"p": p, "s": s} for p, s in cases])
+    pairs, refusals, differences = 0, 0, []
+    engines = {"re2": 0, "pcre2": 0}
+    matches = 0
+    for (pattern, subjects), mine in zip(cases, answers):
+        theirs = python_answer(pattern, subjects)
+        differences += compare(pattern, subjects, theirs, mine)
+        pairs += max(len(subjects), 1)
+        if mine.startswith(REFUSED):
+            refusals += 1
+        else:
+            engines[mine.split()[-1]] += 1
+            matches += mine.count("y")
+    print("%d patterns, %d pairs: %d refused, %d matches, %s"
+          % (len(cases), pairs, refusals, matches, engines))
+    return pairs, differences
+
+
+def check_characters(probe, patterns):
+    answers = ask(probe, [{"p": p, "all": True} for p in patterns])
+    print("%d classes over all of Unicode" % len(patterns))
+    return [
+        "pattern %r matches other characters than in Python" % pattern
+        for pattern, mine in zip(patterns, answers)
+        if python_characters(pattern).strip() != mine.strip()
+    ]
+
+
+def check_unsupported(probe):
+    answers = ask(probe, [{"p": p, "s": []} for p in samples.UNSUPPORTED])
+    for pattern in samples.UNSUPPORTED:
+        re.compile(pattern)
+    print("%d documented refusals" % len(answers))
+    return [
+        "pattern %r should be refused with a reason; probe: %s" % (pattern, mine)
+        for pattern, mine in zip(samples.UNSUPPORTED, answers)
+        if not mine.startswith(REFUSED)
+    ]
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("probe")
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--patterns", type=int, default=4000)
+    options = arguments.parse_args()
+    if sys.version_info[:2] != (3, 11):
+        print("skipped: the reference is Python 3.11, this is %s"
+              % sys.version.split()[0])
+        return 77
+    warnings.simplefilter("ignore")
+    generator = random.Random(options.seed)
+    cases = list(samples.LISTED)
+    cases += [(p, samples.SYNTAX_SUBJECTS) for p in samples.SYNTAX]
+    cases += [samples.structured(generator) for _ in range(options.patterns)]
+    cases += [samples.scrambled(generator) for _ in range(options.patterns)]
+    pairs, differences = check_pairs(options.probe, cases)
+    if pairs < 10000 and options.patterns >= 1000:
+        differences.append("only %d pairs were compared" % pairs)
+    differences += check_characters(options.probe, samples.CLASSES)
+    differences += check_unsupported(options.probe)
+    for one in differences:
+        print(one)
+    print("%d differences" % len(differences))
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
