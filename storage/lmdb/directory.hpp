@@ -20,7 +20,9 @@ public:
   take(const std::filesystem::path& directory);
 
   directory_lock(const directory_lock&) = delete;
+  directory_lock(directory_lock&&) = delete;
   directory_lock& operator=(const directory_lock&) = delete;
+  directory_lock& operator=(directory_lock&&) = delete;
   ~directory_lock();
 
 private:

@@ -14,7 +14,7 @@ namespace posthorn::storage::lmdb {
 
 namespace {
 
-constexpr std::uint64_t mebibyte = 1024 * 1024;
+constexpr std::uint64_t mebibyte = 1024ull * 1024;
 
 /// Room that appends leave to deliveries, in the map and on the disk.
 constexpr std::uint64_t delivery_reserve = 8 * mebibyte;

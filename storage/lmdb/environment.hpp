@@ -33,7 +33,9 @@ public:
   open(const std::filesystem::path& directory, std::uint64_t map_bytes);
 
   environment(const environment&) = delete;
+  environment(environment&&) = delete;
   environment& operator=(const environment&) = delete;
+  environment& operator=(environment&&) = delete;
   ~environment();
 
   MDB_env* raw() const {
@@ -98,7 +100,9 @@ private:
 class transaction {
 public:
   transaction(const transaction&) = delete;
+  transaction(transaction&&) = delete;
   transaction& operator=(const transaction&) = delete;
+  transaction& operator=(transaction&&) = delete;
 
   environment& env() const {
     return env_;
@@ -137,6 +141,10 @@ protected:
 class reading : public transaction {
 public:
   explicit reading(environment& env);
+  reading(const reading&) = delete;
+  reading(reading&&) = delete;
+  reading& operator=(const reading&) = delete;
+  reading& operator=(reading&&) = delete;
   ~reading();
 };
 
@@ -144,6 +152,10 @@ public:
 class writing : public transaction {
 public:
   explicit writing(environment& env);
+  writing(const writing&) = delete;
+  writing(writing&&) = delete;
+  writing& operator=(const writing&) = delete;
+  writing& operator=(writing&&) = delete;
   ~writing();
 
   /// Whether anything was changed.
@@ -178,7 +190,9 @@ class walker {
 public:
   walker(transaction& txn, table where);
   walker(const walker&) = delete;
+  walker(walker&&) = delete;
   walker& operator=(const walker&) = delete;
+  walker& operator=(walker&&) = delete;
   ~walker();
 
   /// Goes to the first record at or after `key`. Answers whether there is one.

@@ -16,7 +16,7 @@ namespace posthorn::storage::lmdb {
 namespace {
 
 /// Largest record of copied items, unless one item alone is larger.
-constexpr std::uint64_t copied_bytes_max = 64 * 1024;
+constexpr std::uint64_t copied_bytes_max = 64ull * 1024;
 
 /// What a copied item takes in a record besides its JSON: comma and index.
 constexpr std::uint64_t item_overhead = 9;

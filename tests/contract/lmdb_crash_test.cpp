@@ -38,6 +38,34 @@ void die_in_commit(workbench& bench, Work work) {
   rig.reopen();
 }
 
+/// The child's life. Writes the number of each commit that is on disk.
+[[noreturn]] void commit_for_ever(workbench& bench, service_no irc, int from,
+                                  int acknowledge) {
+  // Each commit has two batches, a routing of those before, and, every
+  // other time, a completion.
+  for (int n = from;; n += 10) {
+    auto route = bench.routing_of_pool();
+    for (auto& entry : bench.page().entries)
+      route->parcels.push_back({{irc}, {{entry.position, 0, 5}}, 5, 0});
+    std::vector<storage::mutation> work;
+    for (int half : {0, 5})
+      work.push_back(storage::append{make_batch("irc", std::to_string(n + half),
+                                                numbered(5, n + half + 1), 1)});
+    work.push_back(storage::route{route});
+    auto out = bench.row(irc);
+    if (n % 20 == 0 && out.open)
+      work.push_back(
+        storage::complete{bench.claim_of(irc), out.txn_id, bench.limits});
+    else
+      work.push_back(storage::next{bench.claim_of(irc), bench.limits});
+    for (auto& answer : bench.it().commit(work))
+      if (!answer)
+        _exit(1);
+    if (write(acknowledge, &n, sizeof(n)) != sizeof(n))
+      _exit(1);
+  }
+}
+
 } // namespace
 
 TEST_SUITE_BEGIN("lmdb: crashes");
@@ -79,29 +107,7 @@ TEST_CASE("a process that is killed at any instant leaves all of a commit or "
     if (child == 0) {
       close(pipe_ends[0]);
       rig.reopen();
-      // Each commit has two batches, a routing of those before, and, every
-      // other time, a completion.
-      for (int n = sent;; n += 10) {
-        auto route = bench.routing_of_pool();
-        for (auto& entry : bench.page().entries)
-          route->parcels.push_back({{irc}, {{entry.position, 0, 5}}, 5, 0});
-        std::vector<storage::mutation> work;
-        for (int half : {0, 5})
-          work.push_back(storage::append{make_batch(
-            "irc", std::to_string(n + half), numbered(5, n + half + 1), 1)});
-        work.push_back(storage::route{route});
-        auto out = bench.row(irc);
-        if (n % 20 == 0 && out.open)
-          work.push_back(
-            storage::complete{bench.claim_of(irc), out.txn_id, bench.limits});
-        else
-          work.push_back(storage::next{bench.claim_of(irc), bench.limits});
-        for (auto& answer : bench.it().commit(work))
-          if (!answer)
-            _exit(1);
-        if (write(pipe_ends[1], &n, sizeof(n)) != sizeof(n))
-          _exit(1);
-      }
+      commit_for_ever(bench, irc, sent, pipe_ends[1]);
     }
     close(pipe_ends[1]);
     int acknowledged = -1;

@@ -175,6 +175,11 @@ TEST_CASE("a resolver that hangs delays nobody else, and its deadline holds") {
 
 TEST_CASE("500 exchanges are open at once") {
   constexpr int count = 500;
+  // Both ends are in this process.
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
   std::atomic<int> arrived{0};
   gate all_here;
   http_peer peer{[&](auto& c) {

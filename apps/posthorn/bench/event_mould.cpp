@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/posthorn/bench/event_mould.hpp"
 
-#include <caf/config.hpp>
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace posthorn::bench {
@@ -69,7 +69,7 @@ event_mould::event_mould(std::size_t event_bytes) {
   blank_ += R"(","body":")";
   constexpr std::string_view sum_key = R"(","sum":")";
   const auto rest = blank_.size() + sum_key.size() + sum_digits + tail.size();
-  CAF_ASSERT(event_bytes >= bytes_min && rest <= bytes_min);
+  assert(event_bytes >= bytes_min && rest <= bytes_min);
   blank_ += filler(std::max(event_bytes, rest) - rest);
   blank_ += sum_key;
   sum_at_ = place(sum_digits);

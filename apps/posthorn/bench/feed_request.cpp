@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/posthorn/bench/feed_request.hpp"
 
-#include <caf/config.hpp>
+
+#include <cassert>
 
 namespace posthorn::bench {
 
@@ -26,7 +27,7 @@ std::string service_token(std::size_t service) {
 feed_request::feed_request(const event_mould& mould, bool addressed,
                            std::size_t events)
   : mould_{&mould}, events_{events} {
-  CAF_ASSERT(events > 0);
+  assert(events > 0);
   const std::string_view opening = R"({"events":[)";
   const std::string_view closing = "]}";
   const auto body = opening.size() + events * (mould.bytes() + 1) - 1
@@ -60,7 +61,7 @@ feed_request::feed_request(const event_mould& mould, bool addressed,
 std::string_view feed_request::fill(std::uint16_t lane, std::uint32_t number,
                                     std::uint16_t service,
                                     std::span<const stamp> events) {
-  CAF_ASSERT(events.size() == events_);
+  assert(events.size() == events_);
   put_hex(&bytes_[txn_id_at_], lane, 4);
   put_hex(&bytes_[txn_id_at_ + 5], number, 8);
   if (service_at_ != std::string::npos) {
