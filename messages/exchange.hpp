@@ -40,7 +40,8 @@ struct answer {
   std::uint16_t status = 0;
   /// The answer's body, at most exchange::answer_max bytes.
   std::string body;
-  /// `Retry-After` in seconds form, where the service sent one.
+  /// How long the service asked to be left alone: `Retry-After` (seconds or a
+  /// date), or `retry_after_ms` of a Matrix error; at most 24 h.
   std::optional<std::chrono::milliseconds> retry_after;
   /// One line for the operator: the status, or what went wrong. Holds no token.
   std::string detail;

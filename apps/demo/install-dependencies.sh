@@ -8,7 +8,7 @@ packages="
   libcurl4-openssl-dev libsimdjson-dev libyaml-cpp-dev libre2-dev
   libpcre2-dev libxxhash-dev libssl-dev libcli11-dev libspdlog-dev
   doctest-dev libbenchmark-dev
-  python3 curl ca-certificates nodejs npm
+  python3 curl openssl ca-certificates nodejs npm
 "
 
 missing=""

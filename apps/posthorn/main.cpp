@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line. Exit codes: 0 fine, 1 refused or failed, 2 wrong usage.
 #include "actors/sorter/namespaces.hpp"
+#include "apps/posthorn/bench/bench.hpp"
 #include "apps/posthorn/commands/adopt.hpp"
 #include "apps/posthorn/commands/check.hpp"
 #include "apps/posthorn/commands/generate.hpp"
@@ -167,6 +168,40 @@ void add_store(CLI::App& app, action& chosen) {
   });
 }
 
+void add_bench(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "bench", "Measure this machine: a load test around a node of its own");
+  auto options = std::make_shared<bench_options>();
+  cmd->add_option("--workload", options->workloads, "What to measure")
+    ->delimiter(',')
+    ->check(CLI::IsMember({"w1", "w2", "w3", "w4", "growth", "all"}))
+    ->capture_default_str();
+  cmd->add_option("--events", options->events, "Events of each workload");
+  cmd->add_option("--connections", options->connections,
+                  "Connections of the feed")
+    ->capture_default_str();
+  cmd->add_option("--services", options->services, "Services of w2 and w3");
+  cmd->add_option("--batch", options->batch, "Events of a feed transaction")
+    ->capture_default_str();
+  cmd->add_option("--event-bytes", options->event_bytes, "Bytes of an event")
+    ->capture_default_str();
+  cmd->add_option("--backlog", options->backlog,
+                  "Events of other services that wait in growth");
+  cmd->add_option("--poll-interval", options->poll_interval,
+                  "sorter.poll_interval of the node")
+    ->capture_default_str();
+  cmd->add_option("--wake-on-arrival", options->wake_on_arrival,
+                  "sorter.wake_on_arrival of the node, except in w3, which "
+                  "measures both");
+  cmd->add_option("--keep", options->keep,
+                  "Work in this directory and leave it");
+  cmd->add_flag("--short", options->short_run, "All of it, with few events");
+  cmd->add_flag("--json", options->json, "Answer as JSON");
+  cmd->callback([&chosen, options] {
+    chosen = [options] { return run_bench(*options, std::cout, std::cerr); };
+  });
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -185,6 +220,7 @@ int main(int argc, char** argv) {
   add_order(app, chosen, "resume", "Send to a service again");
   add_metrics(app, chosen);
   add_store(app, chosen);
+  add_bench(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

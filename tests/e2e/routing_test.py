@@ -57,9 +57,10 @@ class CatchAll(NodeCase):
         self.assertEqual(expected.split(), found, fields)
 
     def test_by_its_sender(self):
-        """I13: the users namespace, open at the end and case sensitive"""
+        """I13: the users namespace, anchored at the start only, case sensitive"""
         self.goes_to("irc", sender="@_irc_bob:example.org")
         self.goes_to("", sender="@x_irc_bob:example.org")
+        self.goes_to("", sender="@x@_irc_bob:example.org")
         self.goes_to("", sender="@_IRC_bob:example.org")
         self.goes_to("tg", sender="@tg_12:example.org")
         self.goes_to("", sender="@tg_12x:example.org")
@@ -85,6 +86,7 @@ class CatchAll(NodeCase):
         """I4: a rooms namespace is anchored at the start and open at the end"""
         self.goes_to("log", room_id="!log1:example.org")
         self.goes_to("", room_id="!xlog:example.org")
+        self.goes_to("", room_id="!x!log:example.org")
 
     def test_one_event_may_be_for_several(self):
         """I18"""

@@ -108,6 +108,10 @@ TEST_CASE("a head that could be read in two ways is refused") {
   CHECK(status_of(*server, {"GET / HTTP/1.1\r\nA: b\0\r\n\r\n", 26}) == 400);
   CHECK(server->counters().requests == 0);
   CHECK(server->counters().refused_by(refusal_reason::malformed) == 19);
+  raw_client client{server->port()};
+  CHECK(
+    client.ask("GET / HTTP/1.1\r\nA: b\r\n c: d\r\n\r\n").body
+    == R"({"errcode":"M_UNKNOWN","error":"a header is folded over lines"})");
 }
 
 TEST_CASE("a body has exactly one framing") {
@@ -176,8 +180,12 @@ TEST_CASE("heads and bodies over their limits are refused as soon as it is "
 TEST_CASE("a client still sending a body that is refused gets to read why") {
   auto server = echo();
   raw_client client{server->port()};
-  client.send(put("Content-Length: 4000000\r\n", std::string(4'000'000, 'x')));
+  CHECK(client.send(
+    put("Content-Length: 4000000\r\n", std::string(4'000'000, 'x'))));
   CHECK(client.receive().status == 413);
+  client.finish();
+  // A reset would have cut the sending short, and could have lost the answer.
+  CHECK(client.closed());
 }
 
 TEST_CASE("a chunked body is put together, whatever its chunks") {

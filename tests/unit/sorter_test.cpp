@@ -55,8 +55,9 @@ struct fixture : virtual_time {
       config->registration.id = id;
       config->delivery.max_events = 7;
       const auto number = static_cast<service_no>(known->services.size() + 1);
-      known->add({number, id, config,
-                  spawn(counting_service, id == std::string{"irc"} ? irc : log)});
+      known->add(
+        {number, id, config,
+         spawn(counting_service, id == std::string{"irc"} ? irc : log)});
     }
     known->decide = [](const event_fields& event, std::vector<service_no>& to) {
       if (event.sender == "@irc")
@@ -142,8 +143,9 @@ TEST_CASE_FIXTURE(fixture, "with wake_on_arrival an arrival is sorted without "
   CHECK(*irc == 1);
 }
 
-TEST_CASE_FIXTURE(fixture, "an addressed transaction goes to its service whole, "
-                           "with that service's limits") {
+TEST_CASE_FIXTURE(fixture,
+                  "an addressed transaction goes to its service whole, "
+                  "with that service's limits") {
   start();
   fill({entry(1, "log", 250)});
   run_for(1s);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/posthorn/bench/feed_request.hpp"
 
-
 #include <cassert>
 
 namespace posthorn::bench {
@@ -30,8 +29,8 @@ feed_request::feed_request(const event_mould& mould, bool addressed,
   assert(events > 0);
   const std::string_view opening = R"({"events":[)";
   const std::string_view closing = "]}";
-  const auto body = opening.size() + events * (mould.bytes() + 1) - 1
-                    + closing.size();
+  const auto body
+    = opening.size() + events * (mould.bytes() + 1) - 1 + closing.size();
   bytes_ = "PUT ";
   if (addressed) {
     bytes_ += "/as/" + service_id(0);

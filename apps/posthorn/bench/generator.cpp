@@ -28,15 +28,14 @@ constexpr double ns_per_second = 1e9;
 } // namespace
 
 generator::generator(const event_mould& mould, const load& what)
-  : mould_{mould},
-    what_{what},
-    sent_{what.first_service + what.services, what.lanes} {
+  : mould_{mould}, what_{what}, sent_{what.first_service + what.services,
+                                      what.lanes} {
   assert(what.rate == 0 || what.batch == 1);
   for (std::size_t i = 0; i < what.lanes; ++i) {
     lane fresh{feed_request{mould, what.addressed, what.batch}};
     fresh.number = static_cast<std::uint16_t>(i);
-    fresh.left = what.events / what.lanes
-                 + (i < what.events % what.lanes ? 1 : 0);
+    fresh.left
+      = what.events / what.lanes + (i < what.events % what.lanes ? 1 : 0);
     lanes_.push_back(std::move(fresh));
   }
 }
@@ -80,8 +79,7 @@ void generator::start() {
 
 caf::error generator::failure() const {
   std::lock_guard guard{mutex_};
-  return failure_.empty() ? caf::error{}
-                          : fault(ec::bad_address, failure_);
+  return failure_.empty() ? caf::error{} : fault(ec::bad_address, failure_);
 }
 
 void generator::fail(std::string why) {
@@ -127,8 +125,8 @@ std::uint64_t generator::due_ns(const lane& on) const {
     return 0;
   const auto which = on.events_before * what_.lanes + on.number;
   return begin_ns_
-         + static_cast<std::uint64_t>(static_cast<double>(which)
-                                      * ns_per_second / what_.rate);
+         + static_cast<std::uint64_t>(static_cast<double>(which) * ns_per_second
+                                      / what_.rate);
 }
 
 void generator::send_due(std::uint64_t now) {
@@ -150,8 +148,7 @@ void generator::send_due(std::uint64_t now) {
   ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
-std::uint16_t generator::next_service(const lane& on,
-                                      std::size_t index) const {
+std::uint16_t generator::next_service(const lane& on, std::size_t index) const {
   auto turn = on.number + on.events_before + index;
   if (what_.addressed)
     turn = on.number + on.transactions_before * what_.lanes;
@@ -182,13 +179,14 @@ void generator::send_next(lane& on, std::uint64_t due) {
 
 void generator::push(lane& on) {
   while (!on.unsent.empty()) {
-    const auto sent = ::send(on.fd.get(), on.unsent.data(), on.unsent.size(),
-                             MSG_NOSIGNAL);
+    const auto sent
+      = ::send(on.fd.get(), on.unsent.data(), on.unsent.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EAGAIN)
       break;
     if (sent < 0 && errno != EINTR)
       return fail(text_of(os_fault(ec::bad_address, "cannot send")));
-    on.unsent.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+    on.unsent.remove_prefix(
+      static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
   }
   const bool wanted = !on.unsent.empty();
   if (wanted == on.watched_for_writing)

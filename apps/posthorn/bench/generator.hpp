@@ -41,8 +41,8 @@ struct load {
 class generator {
 public:
   /// Connects; sends nothing yet. Errors: bad_address, overloaded.
-  static caf::expected<std::unique_ptr<generator>> open(const event_mould& mould,
-                                                        const load& what);
+  static caf::expected<std::unique_ptr<generator>>
+  open(const event_mould& mould, const load& what);
 
   generator(const generator&) = delete;
   generator& operator=(const generator&) = delete;
@@ -81,8 +81,7 @@ public:
 
 private:
   struct lane {
-    explicit lane(feed_request first) : request{std::move(first)} {
-    }
+    explicit lane(feed_request first) : request{std::move(first)} {}
 
     descriptor fd;
     std::uint16_t number = 0;

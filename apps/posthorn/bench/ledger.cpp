@@ -17,8 +17,7 @@ std::string name_of(std::size_t service, std::size_t lane) {
 
 ledger::ledger(const event_mould& mould, std::size_t services,
                std::size_t lanes)
-  : mould_{mould}, next_{services, lanes}, bodies_(services) {
-}
+  : mould_{mould}, next_{services, lanes}, bodies_(services) {}
 
 std::optional<std::string> ledger::enter(std::uint16_t service,
                                          std::string_view txn_id,

@@ -19,8 +19,7 @@ namespace posthorn::bench {
 class lane_counts {
 public:
   lane_counts(std::size_t services, std::size_t lanes)
-    : lanes_{lanes}, counts_(services * lanes) {
-  }
+    : lanes_{lanes}, counts_(services * lanes) {}
 
   std::size_t services() const {
     return counts_.size() / lanes_;
@@ -55,8 +54,7 @@ public:
   /// right, and counts once.
   std::optional<std::string> enter(std::uint16_t service,
                                    std::string_view txn_id,
-                                   std::string_view body,
-                                   std::uint64_t now_ns);
+                                   std::string_view body, std::uint64_t now_ns);
 
   /// What of `sent` has not arrived, in words; none when all has.
   std::optional<std::string> missing(const lane_counts& sent) const;

@@ -17,12 +17,9 @@ class descriptor {
 public:
   descriptor() = default;
 
-  explicit descriptor(int fd) : fd_{fd} {
-  }
+  explicit descriptor(int fd) : fd_{fd} {}
 
-  descriptor(descriptor&& other) noexcept
-    : fd_{std::exchange(other.fd_, -1)} {
-  }
+  descriptor(descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
 
   descriptor& operator=(descriptor&& other) noexcept {
     std::swap(fd_, other.fd_);

@@ -47,9 +47,9 @@ std::string digits_of(std::size_t service) {
 std::string registration_text(std::size_t service, std::uint16_t port) {
   const auto id = service_id(service);
   return "id: " + id + "\nurl: http://127.0.0.1:" + std::to_string(port)
-         + "\nas_token: bench-as-token-" + digits_of(service)
-         + "\nhs_token: " + service_token(service) + "\nsender_localpart: "
-         + "_bench_" + digits_of(service) + "_bot\nnamespaces:\n  users:\n"
+         + "\nas_token: bench-as-token-" + digits_of(service) + "\nhs_token: "
+         + service_token(service) + "\nsender_localpart: " + "_bench_"
+         + digits_of(service) + "_bot\nnamespaces:\n  users:\n"
          + "    - exclusive: true\n      regex: '@_bench_" + digits_of(service)
          + "_.*:bench\\.example'\n";
 }
@@ -78,8 +78,7 @@ std::string read_file(const fs::path& where) {
 } // namespace
 
 node_process::node_process(fs::path directory)
-  : directory_{std::move(directory)} {
-}
+  : directory_{std::move(directory)} {}
 
 caf::expected<std::unique_ptr<node_process>>
 node_process::start(const node_setup& setup,
@@ -119,10 +118,11 @@ caf::error node_process::write_files(const node_setup& setup) {
   std::ostringstream text;
   text << "server_name: bench.example\nname: bench\n"
        << "app_service_config_files: ['registrations/*.yaml']\n"
-       << "listen: 127.0.0.1:" << feed_port_ << "\nadmin: 127.0.0.1:"
-       << admin_port_ << "\nstore: lmdb:store\nsorter:\n  poll_interval: "
-       << duration_text(setup.poll_interval) << "\n  wake_on_arrival: "
-       << (setup.wake_on_arrival ? "true" : "false")
+       << "listen: 127.0.0.1:" << feed_port_
+       << "\nadmin: 127.0.0.1:" << admin_port_
+       << "\nstore: lmdb:store\nsorter:\n  poll_interval: "
+       << duration_text(setup.poll_interval)
+       << "\n  wake_on_arrival: " << (setup.wake_on_arrival ? "true" : "false")
        << "\nrecovery: {initial_backoff: "
        << duration_text(setup.initial_backoff) << "}\n";
   if (setup.catch_all) {
@@ -153,8 +153,8 @@ caf::error node_process::launch() {
 }
 
 caf::error node_process::await_ready(const std::function<bool()>& stopped) {
-  const admin_target target{{}, "http://127.0.0.1:"
-                                  + std::to_string(admin_port_)};
+  const admin_target target{{},
+                            "http://127.0.0.1:" + std::to_string(admin_port_)};
   const auto end = std::chrono::steady_clock::now() + ready_timeout;
   for (;;) {
     if (stopped())
@@ -164,7 +164,8 @@ caf::error node_process::await_ready(const std::function<bool()>& stopped) {
     if (ask_admin(target, "GET", "/health/ready"))
       return caf::none;
     if (std::chrono::steady_clock::now() > end)
-      return fault(ec::bad_address, "the node did not get ready: " + log_tail());
+      return fault(ec::bad_address,
+                   "the node did not get ready: " + log_tail());
     std::this_thread::sleep_for(step);
   }
 }
@@ -177,8 +178,8 @@ std::string node_process::log_tail() const {
     if (at == std::string::npos)
       at = 0;
   }
-  return text.empty() ? "it wrote no log" : "its log ends with\n"
-                                              + text.substr(at);
+  return text.empty() ? "it wrote no log"
+                      : "its log ends with\n" + text.substr(at);
 }
 
 caf::error node_process::ended() {
@@ -190,8 +191,8 @@ caf::error node_process::ended() {
 }
 
 caf::error node_process::retry(const std::string& id) const {
-  const admin_target target{{}, "http://127.0.0.1:"
-                                  + std::to_string(admin_port_)};
+  const admin_target target{{},
+                            "http://127.0.0.1:" + std::to_string(admin_port_)};
   const auto answer
     = ask_admin(target, "POST", "/admin/v1/services/" + id + "/retry");
   return answer ? caf::error{} : answer.error();
@@ -199,8 +200,8 @@ caf::error node_process::retry(const std::string& id) const {
 
 caf::expected<std::uint64_t>
 node_process::pending(const std::string& id) const {
-  const admin_target target{{}, "http://127.0.0.1:"
-                                  + std::to_string(admin_port_)};
+  const admin_target target{{},
+                            "http://127.0.0.1:" + std::to_string(admin_port_)};
   const auto answer = ask_admin(target, "GET", "/admin/v1/services/" + id);
   if (!answer)
     return answer.error();
@@ -235,7 +236,8 @@ caf::error node_process::stop() {
       pid_ = -1;
       if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return caf::none;
-      return fault(ec::bad_address, "the node did not stop well: " + log_tail());
+      return fault(ec::bad_address,
+                   "the node did not stop well: " + log_tail());
     }
     std::this_thread::sleep_for(step);
   }

@@ -5,7 +5,6 @@
 #include "messages/errors.hpp"
 
 #include <caf/expected.hpp>
-
 #include <sys/types.h>
 
 #include <chrono>

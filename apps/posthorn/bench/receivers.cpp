@@ -31,8 +31,7 @@ constexpr std::string_view accepted
 
 receivers::receivers(const event_mould& mould, std::size_t services,
                      std::size_t lanes)
-  : ledger_{mould, services, lanes} {
-}
+  : ledger_{mould, services, lanes} {}
 
 caf::expected<std::unique_ptr<receivers>>
 receivers::open(const event_mould& mould, std::size_t services,
@@ -189,8 +188,8 @@ bool receivers::take_requests(connection& from) {
 bool receivers::answer(connection& to) {
   // A whole answer always fits an empty send buffer; the client reads each
   // before it sends the next request.
-  const auto sent = ::send(to.fd.get(), accepted.data(), accepted.size(),
-                           MSG_NOSIGNAL);
+  const auto sent
+    = ::send(to.fd.get(), accepted.data(), accepted.size(), MSG_NOSIGNAL);
   return sent == static_cast<ssize_t>(accepted.size());
 }
 

@@ -48,7 +48,8 @@ public:
     return requests_;
   }
 
-  /// When the first request was there, and the newest, by steady_ns(); 0 before.
+  /// When the first request was there, and the newest, by steady_ns(); 0
+  /// before.
   std::uint64_t first_ns() const {
     return first_ns_;
   }

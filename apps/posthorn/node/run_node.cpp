@@ -7,6 +7,7 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <csignal>
 
@@ -25,6 +26,18 @@ sigset_t block_signals() {
   // A peer that closes its connection is an error of one write, no more.
   std::signal(SIGPIPE, SIG_IGN);
   return result;
+}
+
+/// A connection a service, a connection a feed: the soft limit of 1,024 that
+/// most systems start with would let hung services crowd out healthy ones.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    spdlog::warn("the limit of open files could not be raised to {}",
+                 limit.rlim_max);
 }
 
 void report(const loaded& what) {
@@ -71,6 +84,7 @@ int run_node(const node_options& options) {
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   spdlog::set_level(spdlog::level::from_str(options.log_level));
   spdlog::flush_on(spdlog::level::trace);
+  raise_descriptor_limit();
   auto what = load_config(options.config_file, options.flags, check_pattern);
   report(what);
   if (!what.errors.empty())

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the intake lets in; and how a request's target is taken apart.
+#include "actors/intake/feed_api.hpp"
+#include "actors/intake/intake.hpp"
+#include "tests/support/show.hpp"
+#include "tests/support/virtual_time.hpp"
+
+using namespace posthorn;
+using namespace posthorn::testing;
+
+namespace {
+
+struct fixture : virtual_time {
+  fixture() {
+    auto kept = waiting;
+    auto disk = spawn(
+      [kept](pool_actor::pointer me) -> pool_actor::behavior_type {
+        return {
+          // Keeps the batch until the test lets go of it, as a slow disk does.
+          [me, kept](storage::append& x) {
+            kept->push_back(x.what);
+            return receipt{1, false};
+          },
+          [](peek_atom) { return pool_page_ptr{}; },
+        };
+      });
+    credit->max_bytes = 100;
+    aut = spawn(intake, all, disk, credit);
+  }
+
+  caf::expected<receipt> send(std::size_t bytes) {
+    auto what = std::make_shared<batch>();
+    what->body.assign(bytes, 'x');
+    return ask<receipt>(aut, storage::append{std::move(what)});
+  }
+
+  std::shared_ptr<std::vector<batch_ptr>> waiting
+    = std::make_shared<std::vector<batch_ptr>>();
+  std::shared_ptr<intake_credit> credit = std::make_shared<intake_credit>();
+  intake_actor aut;
+};
+
+using strings = std::vector<std::string>;
+
+} // namespace
+
+TEST_SUITE_BEGIN("intake");
+
+TEST_CASE_FIXTURE(fixture, "more than the credit is refused until the disk has "
+                           "caught up") {
+  CHECK(send(60));
+  CHECK(send(40));
+  auto refused = send(1);
+  REQUIRE(!refused);
+  CHECK(is(refused.error(), ec::overloaded));
+  waiting->clear();
+  CHECK(credit->used_bytes == 0);
+  CHECK(send(1));
+}
+
+TEST_CASE_FIXTURE(fixture, "a transaction larger than the credit is let in "
+                           "alone") {
+  CHECK(send(1'000));
+  CHECK(!send(1));
+}
+
+TEST_CASE_FIXTURE(fixture, "a draining node refuses transactions") {
+  CHECK(ask<storage::nothing_more>(aut, drain_atom::value));
+  auto refused = send(1);
+  REQUIRE(!refused);
+  CHECK(is(refused.error(), ec::draining));
+}
+
+TEST_CASE("a target says for whom it is, and what is below") {
+  const auto addressed
+    = parse_feed_target("/as/irc/_matrix/app/v1/transactions/17");
+  CHECK(addressed.service == "irc");
+  CHECK(addressed.segments
+        == strings{"_matrix", "app", "v1", "transactions", "17"});
+  const auto catch_all = parse_feed_target("/transactions/17");
+  CHECK(!catch_all.service);
+  CHECK(catch_all.segments == strings{"transactions", "17"});
+}
+
+TEST_CASE("an encoded slash in an id does not make a segment") {
+  const auto target
+    = parse_feed_target("/as/irc/_matrix/app/v1/rooms/%23a%2Fb%3Ax");
+  CHECK(target.segments.back() == "#a/b:x");
+  CHECK(target.passed_on == "/_matrix/app/v1/rooms/%23a%2Fb%3Ax");
+}
+
+TEST_CASE("the access token is not passed on to the service") {
+  CHECK(parse_feed_target("/as/a/x?b=1&access_token=secret&c=2").passed_on
+        == "/x?b=1&c=2");
+  CHECK(parse_feed_target("/as/a/x?access_token=secret").passed_on == "/x");
+}
+
+TEST_SUITE_END();
