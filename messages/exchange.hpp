@@ -28,7 +28,7 @@ struct exchange {
   /// From start to the last byte of the answer's body.
   std::chrono::milliseconds timeout{60'000};
   /// Larger answers end the exchange as broken, in bytes.
-  std::size_t answer_max = 1024 * 1024;
+  std::size_t answer_max = std::size_t{1} << 20;
 };
 
 using exchange_ptr = std::shared_ptr<const exchange>;

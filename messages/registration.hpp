@@ -54,7 +54,7 @@ struct recovery_settings {
 /// How transactions are cut and sent.
 struct delivery_settings {
   std::uint32_t max_events = 100;
-  std::uint64_t max_bytes = 1024 * 1024;
+  std::uint64_t max_bytes = std::uint64_t{1} << 20;
   std::chrono::milliseconds connect_timeout{15'000};
   /// From the first byte sent to the last byte of the answer.
   std::chrono::milliseconds timeout{60'000};

@@ -29,7 +29,7 @@ struct cut_limits {
   /// Items of kind event (and, separately, of each other kind).
   std::uint32_t max_events = 100;
   /// Bytes of the whole body.
-  std::uint64_t max_bytes = 1024 * 1024;
+  std::uint64_t max_bytes = std::uint64_t{1} << 20;
   /// Under which names ephemeral items go out (registration flags
   /// `receive_ephemeral`, `de.sorunome.msc2409.push_ephemeral`).
   bool stable_ephemeral = false;

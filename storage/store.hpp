@@ -121,7 +121,7 @@ struct store_stat {
 /// Limits of a page that the sorter takes.
 struct page_limits {
   std::size_t max_items = 10'000;
-  std::size_t max_bytes = 4 * 1024 * 1024;
+  std::size_t max_bytes = std::size_t{4} << 20;
 };
 
 /// A store. commit() belongs to one thread; the reading functions may be called

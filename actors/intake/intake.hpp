@@ -17,7 +17,7 @@ namespace posthorn {
 /// are unbounded; this bounds what can be in them.
 struct intake_credit {
   std::atomic<std::uint64_t> used_bytes{0};
-  std::uint64_t max_bytes = 64 * 1024 * 1024;
+  std::uint64_t max_bytes = std::uint64_t{64} << 20;
 };
 
 struct intake_state {

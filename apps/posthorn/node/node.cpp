@@ -188,7 +188,9 @@ caf::expected<directory_ptr> node::make_directory() {
   auto matcher = std::make_shared<interest>(setup_.config.server_name);
   for (const auto& service : result->services)
     if (service.actor)
-      matcher->add(service.number, service.config->registration);
+      if (auto why = matcher->add(service.number,
+                                  service.config->registration))
+        return why;
   matcher->build();
   result->decide
     = [matcher](const event_fields& event, std::vector<service_no>& to) {
