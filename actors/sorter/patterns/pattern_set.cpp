@@ -162,14 +162,14 @@ void pattern_set::run(std::size_t index, std::string_view subject,
                       owner_list& owners) const {
   const auto& [pattern, whose] = entries_[index];
   switch (pattern.match(subject)) {
-    case compiled_pattern::verdict::yes:
-      append(owners, whose);
-      break;
-    case compiled_pattern::verdict::gave_up:
-      gave_up_.fetch_add(1, std::memory_order_relaxed);
-      break;
-    case compiled_pattern::verdict::no:
-      break;
+  case compiled_pattern::verdict::yes:
+    append(owners, whose);
+    break;
+  case compiled_pattern::verdict::gave_up:
+    gave_up_.fetch_add(1, std::memory_order_relaxed);
+    break;
+  case compiled_pattern::verdict::no:
+    break;
   }
 }
 

@@ -22,10 +22,10 @@ namespace posthorn {
 ///
 /// A tree over the literal beginnings of all patterns picks the candidates;
 /// most namespaces (`@_irc_.*`) are decided by their beginning alone and run no
-/// expression at all. Candidates that share a beginning and are many run in sets
-/// of RE2's, a few dozen in each: one set of thousands is fast once its states
-/// are known, but takes half a millisecond for each new subject until then, and
-/// needs hundreds of megabytes where patterns begin with `.*`.
+/// expression at all. Candidates that share a beginning and are many run in
+/// sets of RE2's, a few dozen in each: one set of thousands is fast once its
+/// states are known, but takes half a millisecond for each new subject until
+/// then, and needs hundreds of megabytes where patterns begin with `.*`.
 class pattern_set {
 public:
   /// Candidates with the same beginning that are run one by one; more share

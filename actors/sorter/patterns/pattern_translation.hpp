@@ -15,12 +15,12 @@ namespace posthorn {
 /// 65,535 can be cut down to what PCRE2 counts to.
 constexpr std::size_t pattern_subject_max = 65'534;
 
-/// `pattern`, its flags resolved, for RE2 without options but UTF-8 (its default);
-/// or nothing where RE2 cannot match exactly what Python matches: look-around,
-/// back-references, conditions, atomic groups, possessive repetitions, word
-/// boundaries, and `$` anywhere but at the end (it also holds before a newline
-/// that is the last character, and RE2 cannot look ahead). RE2 may still refuse
-/// the text for its size: it repeats at most 1,000 times.
+/// `pattern`, its flags resolved, for RE2 without options but UTF-8 (its
+/// default); or nothing where RE2 cannot match exactly what Python matches:
+/// look-around, back-references, conditions, atomic groups, possessive
+/// repetitions, word boundaries, and `$` anywhere but at the end (it also holds
+/// before a newline that is the last character, and RE2 cannot look ahead). RE2
+/// may still refuse the text for its size: it repeats at most 1,000 times.
 ///
 /// Nothing is left to the engine's own idea of a class: `\w`, `\d` and `\s` are
 /// spelled out, so are the dot, sets that ignore case, and repetition bounds.
