@@ -116,7 +116,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("probe")
     arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--patterns", type=int, default=4000)
+    arguments.add_argument("--patterns", type=int, default=3000)
     options = arguments.parse_args()
     if sys.version_info[:2] != (3, 11):
         print("skipped: the reference is Python 3.11, this is %s"
@@ -128,6 +128,11 @@ def main():
     cases += [(p, samples.SYNTAX_SUBJECTS) for p in samples.SYNTAX]
     cases += [samples.structured(generator) for _ in range(options.patterns)]
     cases += [samples.scrambled(generator) for _ in range(options.patterns)]
+    # Before 3.11.5 Python matches possessive repetitions of more than a
+    # character wrongly.
+    possessive = sys.version_info >= (3, 11, 5)
+    cases += [samples.knotted(generator, possessive)
+              for _ in range(options.patterns)]
     pairs, differences = check_pairs(options.probe, cases)
     if pairs < 10000 and options.patterns >= 1000:
         differences.append("only %d pairs were compared" % pairs)
