@@ -55,7 +55,7 @@ actor_snapshot read(const actor_card& card) {
 
 } // namespace
 
-void census::enlist(actor_card_ptr card) {
+void census::enlist(const actor_card_ptr& card) {
   std::lock_guard guard{mutex_};
   std::erase_if(cards_, [](const auto& x) { return x.expired(); });
   cards_.push_back(card);
