@@ -70,9 +70,12 @@ caf::expected<std::unique_ptr<generator>> rig::send(load what) {
                   });
   if (!why)
     why = sending.failure();
-  if (why)
-    return why;
-  return std::move(*opened);
+  if (!why)
+    return std::move(*opened);
+  // A node that is gone also breaks connections: that says less.
+  if (auto gone = node_->ended())
+    return gone;
+  return why;
 }
 
 caf::error rig::await_delivery(std::uint64_t events) {
