@@ -3,6 +3,7 @@
 // under which aliases of this homeserver they are known.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -26,6 +27,19 @@ inline bool can_be_kept(std::string_view id) {
 inline bool is_local(std::string_view id, std::string_view server_name) {
   const auto colon = id.find(':');
   return colon != std::string_view::npos && id.substr(colon + 1) == server_name;
+}
+
+/// Those of a room's aliases that belong to `server_name` and can be kept, each
+/// once, ascending.
+inline std::vector<std::string> local_aliases(std::vector<std::string> all,
+                                              std::string_view server_name) {
+  const auto other = [&](const std::string& each) {
+    return !can_be_kept(each) || !is_local(each, server_name);
+  };
+  all.erase(std::remove_if(all.begin(), all.end(), other), all.end());
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
 }
 
 /// A local user is joined to a room from now on, or no longer is.

@@ -77,12 +77,7 @@ caf::error room_interest::note_membership(const event_fields& event) {
 void room_interest::note_aliases(const event_fields& event) {
   if (!can_be_kept(event.room_id))
     return;
-  std::vector<std::string> local;
-  for (const auto& each : event.aliases)
-    if (can_be_kept(each) && is_local(each, options_.server_name))
-      local.push_back(each);
-  std::sort(local.begin(), local.end());
-  local.erase(std::unique(local.begin(), local.end()), local.end());
+  auto local = local_aliases(event.aliases, options_.server_name);
   if (auto* where = remembered_room(event.room_id))
     where->by_alias = wanting(local);
   auto& noted = pending_[event.room_id];

@@ -15,6 +15,7 @@
 #include <vector>
 
 using namespace posthorn;
+using list = std::vector<std::string>;
 
 namespace {
 
@@ -191,7 +192,6 @@ TEST_CASE("each part becomes items of its kind, the preferred name first") {
     "org.matrix.msc3202.device_lists":{"changed":[]},
     "org.matrix.msc3202.device_unused_fallback_key_types":{"f":1},
     "events":[{"e":1}]})");
-  using list = std::vector<std::string>;
   CHECK(items_of(all, item_kind::event) == list{R"({"e":1})"});
   CHECK(items_of(all, item_kind::ephemeral) == list{R"({"new":1})", "{}"});
   CHECK(items_of(all, item_kind::to_device) == list{R"({"t":1})"});
