@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/admin/admin_api.hpp"
 
+#include "actors/admin/room_lines.hpp"
 #include "actors/intake/feed_api.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -18,6 +19,9 @@ using std::chrono::system_clock;
 
 /// How long an actor may take to answer the admin API.
 constexpr std::chrono::milliseconds patience{5'000};
+
+/// A page of events may have to be sorted first, and the disk be waited for.
+constexpr std::chrono::milliseconds import_patience{25'000};
 
 const std::string services_path = "/admin/v1/services";
 
@@ -123,6 +127,8 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
     return show_store(response);
   if (get && path == services_path)
     return list_services("", response);
+  if (request.method == "POST" && path == "/admin/v1/import")
+    return import_rooms(request, response);
   if (path.starts_with(services_path + "/")) {
     const auto rest = path.substr(services_path.size() + 1);
     const auto slash = rest.find('/');
@@ -227,6 +233,34 @@ void admin_api::list_actors(httplib::Response& response) {
             {"uptime_seconds", std::chrono::duration<double>(up).count()},
             {"actors", std::move(actors)}};
   set_json(response, {{"nodes", json::array({std::move(node)})}});
+}
+
+void admin_api::import_rooms(const httplib::Request& request,
+                             httplib::Response& response) {
+  auto found = read_room_lines(request.body, wiring_.server_name);
+  storage::learned done;
+  caf::error failed;
+  if (!found.changes.empty()) {
+    caf::scoped_actor self{sys_};
+    const storage::learn step{
+      0, std::make_shared<room_changes>(std::move(found.changes))};
+    self->request(wiring_.sorter, caf::duration{import_patience}, step)
+      .receive([&](const storage::learned& x) { done = x; },
+               [&](caf::error& why) { failed = std::move(why); });
+  }
+  if (failed)
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            "nothing of this was imported: " + text_of(failed));
+  json errors = json::array();
+  for (const auto& one : found.faults)
+    errors.push_back({{"line", one.line}, {"error", one.text}});
+  set_json(response, {{"lines", found.lines},
+                      {"changed", done.changed},
+                      {"same", done.same},
+                      {"outdated", done.outdated},
+                      {"ignored", found.ignored},
+                      {"bad", found.bad},
+                      {"errors", std::move(errors)}});
 }
 
 void admin_api::show_store(httplib::Response& response) const {

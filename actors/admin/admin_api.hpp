@@ -25,6 +25,9 @@ struct admin_wiring {
   std::string version;
   std::shared_ptr<const storage::store> store;
   metrics_actor metrics;
+  sorter_actor sorter;
+  /// The homeserver's name: whose users and aliases an import is about.
+  std::string server_name;
   /// None: no token is asked for (loopback or unix socket only).
   std::optional<token_digest> admin_token;
   /// Nothing when the node takes transactions, else why not.
@@ -52,6 +55,8 @@ private:
              httplib::Response& response);
   void list_actors(httplib::Response& response);
   void show_store(httplib::Response& response) const;
+  void import_rooms(const httplib::Request& request,
+                    httplib::Response& response);
 
   caf::actor_system& sys_;
   admin_wiring wiring_;

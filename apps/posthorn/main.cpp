@@ -5,6 +5,7 @@
 #include "apps/posthorn/commands/adopt.hpp"
 #include "apps/posthorn/commands/check.hpp"
 #include "apps/posthorn/commands/generate.hpp"
+#include "apps/posthorn/inspect/import.hpp"
 #include "apps/posthorn/inspect/inspect.hpp"
 #include "apps/posthorn/node/run_node.hpp"
 #include "apps/posthorn/version.hpp"
@@ -155,6 +156,30 @@ void add_metrics(CLI::App& app, action& chosen) {
   });
 }
 
+void add_import(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "import", "Tell a running node who is in which room and how rooms are "
+              "called, from before it was there");
+  auto options = add_target(*cmd);
+  auto what = std::make_shared<import_options>();
+  cmd
+    ->add_option("FILE", what->file,
+                 "State events, or {\"room_id\", \"user_id\", "
+                 "\"membership\"}, one a line; - for standard input")
+    ->required();
+  cmd
+    ->add_option("--from-line", what->from_line,
+                 "Go on where an import ended early")
+    ->check(CLI::PositiveNumber)
+    ->capture_default_str();
+  cmd->callback([&chosen, options, what] {
+    chosen = [options, what] {
+      return run_import(options->target, *what, options->json, std::cout,
+                        std::cerr);
+    };
+  });
+}
+
 void add_store(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand("store", "Look after the store");
   cmd->require_subcommand(1);
@@ -177,8 +202,9 @@ void add_bench(CLI::App& app, action& chosen) {
     ->check(CLI::IsMember({"w1", "w2", "w3", "w4", "growth", "all"}))
     ->capture_default_str();
   cmd->add_option("--events", options->events, "Events of each workload");
-  cmd->add_option("--connections", options->connections,
-                  "Connections of the feed")
+  cmd
+    ->add_option("--connections", options->connections,
+                 "Connections of the feed")
     ->capture_default_str();
   cmd->add_option("--services", options->services, "Services of w2 and w3");
   cmd->add_option("--batch", options->batch, "Events of a feed transaction")
@@ -187,8 +213,9 @@ void add_bench(CLI::App& app, action& chosen) {
     ->capture_default_str();
   cmd->add_option("--backlog", options->backlog,
                   "Events of other services that wait in growth");
-  cmd->add_option("--poll-interval", options->poll_interval,
-                  "sorter.poll_interval of the node")
+  cmd
+    ->add_option("--poll-interval", options->poll_interval,
+                 "sorter.poll_interval of the node")
     ->capture_default_str();
   cmd->add_option("--wake-on-arrival", options->wake_on_arrival,
                   "sorter.wake_on_arrival of the node, except in w3, which "
@@ -219,6 +246,7 @@ int main(int argc, char** argv) {
   add_order(app, chosen, "pause", "Stop sending to a service; events are kept");
   add_order(app, chosen, "resume", "Send to a service again");
   add_metrics(app, chosen);
+  add_import(app, chosen);
   add_store(app, chosen);
   add_bench(app, chosen);
   try {

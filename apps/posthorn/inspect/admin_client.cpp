@@ -67,7 +67,8 @@ std::unique_ptr<httplib::Client> connect(const std::string& url) {
 
 caf::expected<json> ask_admin(const admin_target& target,
                               const std::string& method,
-                              const std::string& path) {
+                              const std::string& path,
+                              const std::string& body) {
   const auto where = find_endpoint(target);
   if (!where)
     return where.error();
@@ -78,15 +79,16 @@ caf::expected<json> ask_admin(const admin_target& target,
   request.set_header("Host", "posthorn");
   if (!where->token.empty())
     request.set_header("Authorization", "Bearer " + where->token);
+  request.body = body;
   const auto answer = client->send(request);
   if (!answer)
     return fault(ec::bad_address, "no node answers on " + where->url + ": "
                                     + httplib::to_string(answer.error()));
-  auto body = json::parse(answer->body, nullptr, false);
-  if (answer->status == 200 && !body.is_discarded())
-    return body;
+  auto parsed = json::parse(answer->body, nullptr, false);
+  if (answer->status == 200 && !parsed.is_discarded())
+    return parsed;
   const auto text
-    = body.is_object() ? body.value("error", answer->body) : answer->body;
+    = parsed.is_object() ? parsed.value("error", answer->body) : answer->body;
   return fault(answer->status == 404 ? ec::unknown_service : ec::bad_address,
                where->url + " answered " + std::to_string(answer->status) + ": "
                  + text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/posthorn/node/node.hpp"
 
+#include "actors/admin/room_lines.hpp"
 #include "actors/courier/courier.hpp"
 #include "actors/metrics/metrics.hpp"
 #include "actors/pool/pool.hpp"
@@ -16,6 +17,7 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <utility>
@@ -120,7 +122,7 @@ caf::error node::spawn_actors() {
   wiring.epoch = std::get<lease>(*granted.front()).epoch;
   wiring.poll_interval = setup_.config.sorter.poll_interval;
   wiring.wake_on_arrival = setup_.config.sorter.wake_on_arrival;
-  sorter_ = sys_->spawn(sorter, census_, std::move(wiring));
+  sorter_ = sys_->spawn<caf::detached>(sorter, census_, std::move(wiring));
   if (setup_.config.sorter.wake_on_arrival)
     caf::anon_send(writer_, arrival_listener{sorter_});
   feeds_ = std::make_unique<feed_api>(*sys_, intake_, courier_,
@@ -130,6 +132,8 @@ caf::error node::spawn_actors() {
   shown.version = version;
   shown.store = store_;
   shown.metrics = metrics_;
+  shown.sorter = sorter_;
+  shown.server_name = setup_.config.server_name;
   if (!setup_.config.admin_token.empty())
     shown.admin_token = digest_of(setup_.config.admin_token);
   shown.not_ready = [this]() -> std::optional<std::string> {
@@ -187,18 +191,33 @@ caf::expected<directory_ptr> node::make_directory() {
   for (const auto& row : *rows)
     if (result->by_id.count(row.id) == 0)
       result->add({row.number, row.id, nullptr, {}});
+  if (auto why = add_interest(*result))
+    return why;
+  return directory_ptr{std::move(result)};
+}
+
+caf::error node::add_interest(directory& to) const {
   auto matcher = std::make_shared<interest>(setup_.config.server_name);
-  for (const auto& service : result->services)
+  for (const auto& service : to.services)
     if (service.actor)
-      if (auto why = matcher->add(service.number,
-                                  service.config->registration))
+      if (auto why = matcher->add(service.number, service.config->registration))
         return why;
   matcher->build();
-  result->decide
-    = [matcher](const event_fields& event, std::vector<service_no>& to) {
-        matcher->decide(event, to);
-      };
-  return directory_ptr{std::move(result)};
+  name_interest names;
+  names.users = [matcher](std::string_view user) -> const auto& {
+    return matcher->users_of(user);
+  };
+  names.rooms = [matcher](std::string_view room) -> const auto& {
+    return matcher->rooms_of(room);
+  };
+  names.aliases = [matcher](std::string_view alias) -> const auto& {
+    return matcher->aliases_of(alias);
+  };
+  room_interest_options options;
+  options.server_name = setup_.config.server_name;
+  to.rooms = std::make_shared<room_interest>(std::move(names), store_,
+                                             std::move(options));
+  return {};
 }
 
 service_actor node::spawn_service(claim who, service_config_ptr config) {
@@ -235,10 +254,13 @@ caf::error node::open_listeners() {
         api->handle(request, response);
       });
   };
+  // An import comes in larger pieces than a feed may be allowed.
+  limits.body_max = std::max<std::size_t>(limits.body_max, import_body_max);
   auto admin = open(setup_.config.admin, admin_);
   if (!admin)
     return std::move(admin.error());
   admin_listener_ = std::move(*admin);
+  limits.body_max = setup_.config.limits.max_request;
   auto feed = open(setup_.config.listen, feeds_);
   if (!feed)
     return std::move(feed.error());
