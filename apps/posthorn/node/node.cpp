@@ -123,8 +123,11 @@ caf::error node::spawn_actors() {
   sorter_ = sys_->spawn(sorter, census_, std::move(wiring));
   if (setup_.config.sorter.wake_on_arrival)
     caf::anon_send(writer_, arrival_listener{sorter_});
-  feeds_ = std::make_unique<feed_api>(*sys_, intake_, courier_,
-                                      make_feeds(**services));
+  auto feeds = make_feeds(**services);
+  if (!feeds)
+    return std::move(feeds.error());
+  feeds_
+    = std::make_unique<feed_api>(*sys_, intake_, courier_, std::move(*feeds));
   admin_wiring shown;
   shown.node = setup_.config.name;
   shown.version = version;
@@ -190,8 +193,7 @@ caf::expected<directory_ptr> node::make_directory() {
   auto matcher = std::make_shared<interest>(setup_.config.server_name);
   for (const auto& service : result->services)
     if (service.actor)
-      if (auto why = matcher->add(service.number,
-                                  service.config->registration))
+      if (auto why = matcher->add(service.number, service.config->registration))
         return why;
   matcher->build();
   result->decide
@@ -211,16 +213,22 @@ service_actor node::spawn_service(claim who, service_config_ptr config) {
   return sys_->spawn(service, census_, std::move(wiring));
 }
 
-std::shared_ptr<const feed_directory>
+caf::expected<std::shared_ptr<const feed_directory>>
 node::make_feeds(const directory& services) const {
   auto result = std::make_shared<feed_directory>();
   for (const auto& one : services.services)
     if (one.config && one.config->registration.url)
       result->addressed[one.id]
         = {digest_of(one.config->registration.hs_token), one.config, one.actor};
-  if (setup_.own)
+  if (setup_.own) {
+    auto askable
+      = query_directory::make(setup_.config.server_name, setup_.services);
+    if (!askable)
+      return std::move(askable.error());
+    result->askable = std::move(*askable);
     result->catch_all = digest_of(setup_.own->hs_token);
-  return result;
+  }
+  return std::shared_ptr<const feed_directory>{std::move(result)};
 }
 
 caf::error node::open_listeners() {
@@ -260,6 +268,11 @@ caf::error node::reload(loaded what) {
     std::swap(what, setup_);
     return std::move(services.error());
   }
+  auto feeds = make_feeds(**services);
+  if (!feeds) {
+    std::swap(what, setup_);
+    return std::move(feeds.error());
+  }
   for (const auto& one : (*services)->services)
     if (one.actor)
       caf::anon_send(one.actor, one.config);
@@ -274,7 +287,7 @@ caf::error node::reload(loaded what) {
     i = running_.erase(i);
   }
   caf::anon_send(sorter_, *services);
-  feeds_->replace(make_feeds(**services));
+  feeds_->replace(std::move(*feeds));
   admin_->replace(*services);
   return {};
 }

@@ -61,7 +61,7 @@ private:
   /// `running` has already; the others are spawned.
   caf::expected<directory_ptr> make_directory();
   service_actor spawn_service(claim who, service_config_ptr config);
-  std::shared_ptr<const feed_directory>
+  caf::expected<std::shared_ptr<const feed_directory>>
   make_feeds(const directory& services) const;
 
   loaded setup_;
