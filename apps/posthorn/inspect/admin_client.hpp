@@ -18,6 +18,11 @@ struct admin_target {
   std::string url;
 };
 
+/// Makes one request and returns the answer's text. Errors as ask_admin().
+caf::expected<std::string> ask_admin_text(const admin_target& target,
+                                          const std::string& method,
+                                          const std::string& path);
+
 /// Makes one request and returns the answer's JSON. Errors: bad_config (no
 /// address known, or a broken file), bad_address (nobody answers there), and
 /// for an error of the API its text, under unknown_service for a 404.

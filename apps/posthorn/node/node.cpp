@@ -47,8 +47,10 @@ node::node() {
   actor_config_.set("scheduler.policy", caf::atom("sharing"));
 }
 
-caf::expected<std::unique_ptr<node>> node::start(loaded what) {
+caf::expected<std::unique_ptr<node>>
+node::start(loaded what, std::function<loaded()> reread) {
   std::unique_ptr<node> result{new node};
+  result->reread_ = std::move(reread);
   result->setup_ = std::move(what);
   if (auto why = result->open_store())
     return why;
@@ -142,6 +144,16 @@ caf::error node::spawn_actors() {
       return "draining";
     return std::nullopt;
   };
+  shown.reload = [this] { return reload(); };
+  shown.listeners = [this] {
+    std::vector<std::pair<std::string, const listener_counters*>> result;
+    // Before that they are still being made.
+    if (serving_)
+      result = {{"feed", &feed_listener_->counters()},
+                {"admin", &admin_listener_->counters()}};
+    return result;
+  };
+  shown.queries = &feeds_->gate();
   admin_ = std::make_unique<admin_api>(*sys_, std::move(shown), *services);
   return {};
 }
@@ -179,7 +191,9 @@ caf::expected<directory_ptr> node::make_directory() {
       running_[id] = spawn_service({numbers[i], mine.epoch}, config);
       ++granted;
     }
-    const auto actor = running_.find(id);
+    // A reload may have taken its url away; the actor is ended after this.
+    const auto actor
+      = config->registration.url ? running_.find(id) : running_.end();
     result->add({numbers[i], id, config,
                  actor != running_.end() ? actor->second : service_actor{}});
   }
@@ -255,7 +269,39 @@ caf::error node::open_listeners() {
   return {};
 }
 
-caf::error node::reload(loaded what) {
+reload_report node::reload() {
+  const auto finding = [](const problem& x) {
+    return reload_finding{x.file, x.line, x.field, x.text};
+  };
+  std::lock_guard guard{reloading_};
+  reload_report done;
+  auto what = reread_();
+  for (const auto& warning : what.warnings) {
+    spdlog::warn("reload: {}", to_string(warning));
+    done.warnings.push_back(finding(warning));
+  }
+  for (const auto& error : what.errors) {
+    spdlog::error("reload: {}", to_string(error));
+    done.errors.push_back(finding(error));
+  }
+  if (done.errors.empty())
+    if (const auto why = take_services(std::move(what), done)) {
+      spdlog::error("reload: {}", text_of(why));
+      done.errors.push_back({{}, 0, {}, text_of(why)});
+    }
+  if (done.errors.empty())
+    spdlog::info("reload: {} services, {} started, {} stopped", done.services,
+                 done.started, done.stopped);
+  else
+    spdlog::error("reload: {} errors, the services stay as they were",
+                  done.errors.size());
+  return done;
+}
+
+caf::error node::take_services(loaded what, reload_report& done) {
+  if (draining_)
+    return fault(ec::draining, "the node is shutting down");
+  const auto before = running_.size();
   // What cannot change while running stays as it was.
   std::swap(what.config, setup_.config);
   std::swap(what, setup_);
@@ -273,8 +319,10 @@ caf::error node::reload(loaded what) {
     std::swap(what, setup_);
     return std::move(feeds.error());
   }
+  done.services = setup_.services.size();
+  done.started = running_.size() - before;
   for (const auto& one : (*services)->services)
-    if (one.actor)
+    if (one.actor && one.config)
       caf::anon_send(one.actor, one.config);
   for (auto i = running_.begin(); i != running_.end();) {
     if (wanted.count(i->first) > 0) {
@@ -285,6 +333,7 @@ caf::error node::reload(loaded what) {
                  i->first);
     caf::anon_send_exit(i->second, caf::exit_reason::user_shutdown);
     i = running_.erase(i);
+    ++done.stopped;
   }
   caf::anon_send(sorter_, *services);
   feeds_->replace(std::move(*feeds));
@@ -294,6 +343,7 @@ caf::error node::reload(loaded what) {
 
 void node::drain() {
   draining_ = true;
+  std::lock_guard guard{reloading_};
   caf::scoped_actor self{*sys_};
   const auto ignore = [](const caf::error&) {};
   const auto done = [](const storage::nothing_more&) {};
