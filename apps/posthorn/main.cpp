@@ -76,7 +76,12 @@ void add_check(CLI::App& app, action& chosen) {
   options->pattern = check_pattern;
   cmd->add_option("-c,--config", options->config, "posthorn.yaml")
     ->capture_default_str();
+  options->slow = [](const std::string& pattern) {
+    return engine_of(pattern) == engine::pcre2;
+  };
   add_overrides(*cmd, options->flags);
+  cmd->add_flag("--probe", options->probe,
+                "Also ask each service whether it is there");
   cmd->add_flag("--json", options->json, "Answer as JSON");
   cmd->callback([&chosen, options] {
     chosen = [options] { return run_check(*options, std::cout, std::cerr); };
@@ -144,11 +149,13 @@ void add_metrics(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand("metrics", "Show what every actor does");
   auto options = add_target(*cmd);
   auto format = std::make_shared<std::string>("table");
-  cmd->add_option("--format", *format, "table or json")
-    ->check(CLI::IsMember({"table", "json"}))
+  cmd->add_option("--format", *format, "table, json or prometheus")
+    ->check(CLI::IsMember({"table", "json", "prometheus"}))
     ->capture_default_str();
   cmd->callback([&chosen, options, format] {
     chosen = [options, format] {
+      if (*format == "prometheus")
+        return run_metrics_text(options->target, std::cout, std::cerr);
       return run_metrics(options->target, options->json || *format == "json",
                          std::cout, std::cerr);
     };
@@ -177,8 +184,9 @@ void add_bench(CLI::App& app, action& chosen) {
     ->check(CLI::IsMember({"w1", "w2", "w3", "w4", "growth", "all"}))
     ->capture_default_str();
   cmd->add_option("--events", options->events, "Events of each workload");
-  cmd->add_option("--connections", options->connections,
-                  "Connections of the feed")
+  cmd
+    ->add_option("--connections", options->connections,
+                 "Connections of the feed")
     ->capture_default_str();
   cmd->add_option("--services", options->services, "Services of w2 and w3");
   cmd->add_option("--batch", options->batch, "Events of a feed transaction")
@@ -187,8 +195,9 @@ void add_bench(CLI::App& app, action& chosen) {
     ->capture_default_str();
   cmd->add_option("--backlog", options->backlog,
                   "Events of other services that wait in growth");
-  cmd->add_option("--poll-interval", options->poll_interval,
-                  "sorter.poll_interval of the node")
+  cmd
+    ->add_option("--poll-interval", options->poll_interval,
+                 "sorter.poll_interval of the node")
     ->capture_default_str();
   cmd->add_option("--wake-on-arrival", options->wake_on_arrival,
                   "sorter.wake_on_arrival of the node, except in w3, which "
