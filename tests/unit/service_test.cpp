@@ -407,8 +407,9 @@ TEST_CASE_FIXTURE(fixture, "draining waits for the request that is open, and "
   CHECK(store->queue.size() == 1);
 }
 
-TEST_CASE_FIXTURE(fixture, "a new URL is used by the next attempt of a service "
-                           "that is DOWN") {
+TEST_CASE_FIXTURE(
+  fixture, "R8: a new URL and token are used by the next attempt of a service "
+           "that is DOWN") {
   script->answers = {dead};
   start();
   arrive(1);
