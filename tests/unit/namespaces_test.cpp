@@ -241,6 +241,32 @@ TEST_CASE("\\w, \\d and \\s are Unicode's unless flag a says otherwise") {
   CHECK_FALSE(matches("(?a)@\\s:", "@\x1c:"));
 }
 
+TEST_CASE(
+  "large sets tell the letters of all scripts apart, alone or crowded") {
+  for (auto count : {1U, 200U}) {
+    pattern_set set;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      REQUIRE(!set.add("\\w+_" + std::to_string(i) + ":", i));
+      REQUIRE(!set.add(".+[^\\w]x" + std::to_string(i) + ":", 1'000 + i));
+    }
+    set.build();
+    numbers found;
+    set.match("b\u00f6b_0:", found);
+    CHECK(found == numbers{0});
+    found.clear();
+    set.match("bob_0:", found);
+    CHECK(found == numbers{0});
+    found.clear();
+    set.match("bo\u2014b_0:", found);
+    CHECK(found.empty());
+    set.match("bo\u2014x0:", found);
+    CHECK(found == numbers{1'000});
+    found.clear();
+    set.match("bo\u00f6x0:", found);
+    CHECK(found.empty());
+  }
+}
+
 TEST_CASE("a dollar also matches before a newline at the end, \\Z does not") {
   CHECK(matches("@x$", "@x"));
   CHECK(matches("@x$", "@x\n"));
@@ -270,6 +296,8 @@ TEST_CASE("Python's own syntax means what it means there") {
   CHECK_FALSE(matches("@(?P<n>[ab])(?P=n):", "@ab:"));
   CHECK(matches("@(x)?(?(1)y|z):", "@xy:"));
   CHECK_FALSE(matches("@(x)?(?(1)y|z):", "@y:"));
+  CHECK(matches("(?=@)@?@", "@"));
+  CHECK(matches("a?(?:b+?)*+a?b$", "ab"));
   CHECK_FALSE(matches("@a*+a", "@aaa"));
   CHECK_FALSE(matches("@(?>a|ab):", "@ab:"));
   CHECK_FALSE(matches("@(?:a|ab){2}+:", "@aba:"));

@@ -73,6 +73,8 @@ private:
     std::unique_ptr<RE2::Set> set;
     /// Index into entries_, by the set's index.
     std::vector<std::size_t> members;
+    /// Whether only subjects that are all ASCII may be run at once.
+    bool ascii_only = false;
   };
 
   /// What ends at a place of the tree.
@@ -96,6 +98,8 @@ private:
   /// The place that `head` leads to, made if need be.
   place& place_of(std::string_view head);
   void share(bucket& crowded) const;
+  /// The run that one more of this kind may join, made if need be.
+  shared_run& run_for(bucket& crowded, bool ascii_only) const;
   void run(const bucket& here, std::string_view subject,
            owner_list& owners) const;
   void run(const shared_run& what, std::string_view subject,

@@ -10,6 +10,9 @@ namespace {
 /// The most that PCRE2 counts to.
 constexpr std::uint32_t count_max = 65'535;
 
+/// Ranges in a set that RE2 is to see in full; `\d` has 62.
+constexpr std::size_t small_set_max = 100;
+
 bool is_alphanumeric(char32_t c) {
   return (c >= U'0' && c <= U'9') || (c >= U'a' && c <= U'z')
          || (c >= U'A' && c <= U'Z');
@@ -38,11 +41,25 @@ void write_ranges(std::string& out, const code_points& what) {
   }
 }
 
+code_points ascii_of(const code_points& what) {
+  return code_points{{{0, 0x7f}}}.minus(what.complement());
+}
+
+bool has_large_sets(const sequence& what) {
+  return std::any_of(what.begin(), what.end(), [](const syntax_node& one) {
+    return one.chars.ranges().size() > small_set_max
+           || std::any_of(
+             one.parts.begin(), one.parts.end(),
+             [](const auto& part) { return has_large_sets(part); });
+  });
+}
+
 /// Writes one translation. Both syntaxes agree on most of what is written here;
 /// where only PCRE2 can say a thing, `exact_` tells that RE2 could not.
 class pattern_writer {
 public:
-  explicit pattern_writer(bool for_re2) : for_re2_{for_re2} {}
+  explicit pattern_writer(bool for_re2, bool ascii_subjects = false)
+    : for_re2_{for_re2}, ascii_subjects_{ascii_subjects} {}
 
   /// `last` where nothing of the pattern can come after.
   void write(const sequence& what, bool last) {
@@ -74,11 +91,13 @@ private:
   }
 
   bool for_re2_;
+  bool ascii_subjects_;
   bool exact_ = true;
   std::string out_;
 };
 
-void pattern_writer::write_set(const code_points& what) {
+void pattern_writer::write_set(const code_points& chars) {
+  const auto what = ascii_subjects_ ? ascii_of(chars) : chars;
   const auto others = what.complement();
   if (what.empty())
     out_ += for_re2_ ? R"([^\x{0}-\x{10ffff}])" : "(?!)";
@@ -114,9 +133,8 @@ void pattern_writer::write_class(const code_points& what,
 
 void pattern_writer::write_boundary(const syntax_node& what) {
   needs_pcre2();
-  auto words = unicode_words();
-  if (what.ascii)
-    words = code_points{{{0, 0x7f}}}.minus(words.complement());
+  const auto& all = unicode_words();
+  const auto words = what.ascii ? ascii_of(all) : all;
   pattern_writer writer{false};
   writer.write_set(words);
   const auto word = std::move(writer.out_);
@@ -273,10 +291,15 @@ void pattern_writer::write(const syntax_node& what, bool last) {
 
 } // namespace
 
-std::optional<std::string> to_re2(const parsed_pattern& pattern) {
-  pattern_writer writer{true};
+std::optional<std::string> to_re2(const parsed_pattern& pattern,
+                                  bool ascii_subjects) {
+  pattern_writer writer{true, ascii_subjects};
   writer.write(pattern.body, true);
   return std::move(writer).result();
+}
+
+bool has_large_sets(const parsed_pattern& pattern) {
+  return has_large_sets(pattern.body);
 }
 
 std::string to_pcre2(const parsed_pattern& pattern) {
