@@ -92,8 +92,9 @@ using sorter_actor = caf::typed_actor<
 using service_actor = caf::typed_actor<
   // Something is in the queue.
   caf::reacts_to<wake_atom>,
-  // Attempt now what waits for its next attempt. The answer says whether there
-  // was something to attempt. A failure goes on with the backoff where it was.
+  // Attempt now what waits for its next attempt; while an attempt is open, make
+  // the next one at once if it fails. The answer says whether there was
+  // something to attempt. A failure goes on with the backoff where it was.
   caf::replies_to<retry_atom>::with<bool>,
   // Stops (true) or restarts (false) sending, durably. Errors: store_failed.
   caf::replies_to<pause_atom, bool>::with<storage::nothing_more>,

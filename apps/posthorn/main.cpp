@@ -77,7 +77,12 @@ void add_check(CLI::App& app, action& chosen) {
   options->pattern = check_pattern;
   cmd->add_option("-c,--config", options->config, "posthorn.yaml")
     ->capture_default_str();
+  options->slow = [](const std::string& pattern) {
+    return engine_of(pattern) == engine::pcre2;
+  };
   add_overrides(*cmd, options->flags);
+  cmd->add_flag("--probe", options->probe,
+                "Also ask each service whether it is there");
   cmd->add_flag("--json", options->json, "Answer as JSON");
   cmd->callback([&chosen, options] {
     chosen = [options] { return run_check(*options, std::cout, std::cerr); };
@@ -145,11 +150,13 @@ void add_metrics(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand("metrics", "Show what every actor does");
   auto options = add_target(*cmd);
   auto format = std::make_shared<std::string>("table");
-  cmd->add_option("--format", *format, "table or json")
-    ->check(CLI::IsMember({"table", "json"}))
+  cmd->add_option("--format", *format, "table, json or prometheus")
+    ->check(CLI::IsMember({"table", "json", "prometheus"}))
     ->capture_default_str();
   cmd->callback([&chosen, options, format] {
     chosen = [options, format] {
+      if (*format == "prometheus")
+        return run_metrics_text(options->target, std::cout, std::cerr);
       return run_metrics(options->target, options->json || *format == "json",
                          std::cout, std::cerr);
     };

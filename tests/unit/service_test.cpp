@@ -174,6 +174,58 @@ TEST_CASE_FIXTURE(fixture, "retry attempts at once; if that fails the backoff "
   CHECK(attempt_times() == times{0, 2, 6, 14, 20, 52});
 }
 
+TEST_CASE_FIXTURE(fixture, "D16: a ping that the service answers at 100 "
+                           "attempts at 100; if that fails the next wait is "
+                           "128 s") {
+  script->otherwise = 500;
+  start();
+  arrive(1);
+  run_for(100s);
+  REQUIRE(attempt_times().back() == 62);
+  self->send(aut, retry_atom::value);
+  run_for(127s);
+  CHECK(attempt_times().back() == 100);
+  run_for(1s);
+  CHECK(attempt_times() == times{0, 2, 6, 14, 30, 62, 100, 228});
+}
+
+TEST_CASE_FIXTURE(fixture, "D16: a ping while an attempt is open has the next "
+                           "one follow its failure at once") {
+  script->answers = {500, 500, hold, 500, 500};
+  script->otherwise = 200;
+  start();
+  arrive(1);
+  run_for(10s);
+  REQUIRE(attempt_times() == times{0, 2, 6});
+  CHECK(*ask<bool>(aut, retry_atom::value));
+  CHECK(script->requests.size() == 3);
+  release(500);
+  // At once, and only once: then the backoff goes on with its fourth pause.
+  CHECK(attempt_times() == times{0, 2, 6, 10});
+  run_for(15s);
+  CHECK(attempt_times() == times{0, 2, 6, 10});
+  run_for(1s);
+  CHECK(attempt_times() == times{0, 2, 6, 10, 26});
+  CHECK(script->open_max == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "D16: a ping while the first attempt is open counts "
+                           "too, and is forgotten once that is accepted") {
+  script->answers = {hold, 200, hold, 500};
+  start();
+  arrive(1);
+  CHECK(*ask<bool>(aut, retry_atom::value));
+  release(500);
+  CHECK(attempt_times() == times{0, 0});
+  CHECK(shown_state() == "UP");
+  arrive(1);
+  CHECK(*ask<bool>(aut, retry_atom::value));
+  release(200);
+  arrive(1);
+  run_for(2s);
+  CHECK(attempt_times() == times{0, 0, 0, 0, 2});
+}
+
 TEST_CASE_FIXTURE(fixture, "the late timer of an outage that is over attempts "
                            "nothing") {
   script->answers = {500, 500, 500, 200};
@@ -355,8 +407,9 @@ TEST_CASE_FIXTURE(fixture, "draining waits for the request that is open, and "
   CHECK(store->queue.size() == 1);
 }
 
-TEST_CASE_FIXTURE(fixture, "a new URL is used by the next attempt of a service "
-                           "that is DOWN") {
+TEST_CASE_FIXTURE(
+  fixture, "R8: a new URL and token are used by the next attempt of a service "
+           "that is DOWN") {
   script->answers = {dead};
   start();
   arrive(1);

@@ -65,10 +65,10 @@ std::unique_ptr<httplib::Client> connect(const std::string& url) {
 
 } // namespace
 
-caf::expected<json> ask_admin(const admin_target& target,
-                              const std::string& method,
-                              const std::string& path,
-                              const std::string& body) {
+caf::expected<std::string> ask_admin_text(const admin_target& target,
+                                          const std::string& method,
+                                          const std::string& path,
+                                          const std::string& body) {
   const auto where = find_endpoint(target);
   if (!where)
     return where.error();
@@ -84,14 +84,29 @@ caf::expected<json> ask_admin(const admin_target& target,
   if (!answer)
     return fault(ec::bad_address, "no node answers on " + where->url + ": "
                                     + httplib::to_string(answer.error()));
-  auto parsed = json::parse(answer->body, nullptr, false);
-  if (answer->status == 200 && !parsed.is_discarded())
-    return parsed;
+  if (answer->status == 200)
+    return answer->body;
+  const auto parsed = json::parse(answer->body, nullptr, false);
   const auto text
     = parsed.is_object() ? parsed.value("error", answer->body) : answer->body;
   return fault(answer->status == 404 ? ec::unknown_service : ec::bad_address,
                where->url + " answered " + std::to_string(answer->status) + ": "
                  + text);
+}
+
+caf::expected<json> ask_admin(const admin_target& target,
+                              const std::string& method,
+                              const std::string& path,
+                              const std::string& body) {
+  const auto text = ask_admin_text(target, method, path, body);
+  if (!text)
+    return text.error();
+  auto parsed = json::parse(*text, nullptr, false);
+  if (parsed.is_discarded())
+    return fault(ec::bad_address,
+                 "what answers to " + method + " " + path
+                   + " is no node's admin API: its answer is not JSON");
+  return parsed;
 }
 
 } // namespace posthorn

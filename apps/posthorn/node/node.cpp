@@ -49,8 +49,10 @@ node::node() {
   actor_config_.set("scheduler.policy", caf::atom("sharing"));
 }
 
-caf::expected<std::unique_ptr<node>> node::start(loaded what) {
+caf::expected<std::unique_ptr<node>>
+node::start(loaded what, std::function<loaded()> reread) {
   std::unique_ptr<node> result{new node};
+  result->reread_ = std::move(reread);
   result->setup_ = std::move(what);
   if (auto why = result->open_store())
     return why;
@@ -125,8 +127,11 @@ caf::error node::spawn_actors() {
   sorter_ = sys_->spawn<caf::detached>(sorter, census_, std::move(wiring));
   if (setup_.config.sorter.wake_on_arrival)
     caf::anon_send(writer_, arrival_listener{sorter_});
-  feeds_ = std::make_unique<feed_api>(*sys_, intake_, courier_,
-                                      make_feeds(**services));
+  auto feeds = make_feeds(**services);
+  if (!feeds)
+    return std::move(feeds.error());
+  feeds_
+    = std::make_unique<feed_api>(*sys_, intake_, courier_, std::move(*feeds));
   admin_wiring shown;
   shown.node = setup_.config.name;
   shown.version = version;
@@ -143,6 +148,16 @@ caf::error node::spawn_actors() {
       return "draining";
     return std::nullopt;
   };
+  shown.reload = [this] { return reload(); };
+  shown.listeners = [this] {
+    std::vector<std::pair<std::string, const listener_counters*>> result;
+    // Before that they are still being made.
+    if (serving_)
+      result = {{"feed", &feed_listener_->counters()},
+                {"admin", &admin_listener_->counters()}};
+    return result;
+  };
+  shown.queries = &feeds_->gate();
   admin_ = std::make_unique<admin_api>(*sys_, std::move(shown), *services);
   return {};
 }
@@ -180,7 +195,9 @@ caf::expected<directory_ptr> node::make_directory() {
       running_[id] = spawn_service({numbers[i], mine.epoch}, config);
       ++granted;
     }
-    const auto actor = running_.find(id);
+    // A reload may have taken its url away; the actor is ended after this.
+    const auto actor
+      = config->registration.url ? running_.find(id) : running_.end();
     result->add({numbers[i], id, config,
                  actor != running_.end() ? actor->second : service_actor{}});
   }
@@ -230,16 +247,22 @@ service_actor node::spawn_service(claim who, service_config_ptr config) {
   return sys_->spawn(service, census_, std::move(wiring));
 }
 
-std::shared_ptr<const feed_directory>
+caf::expected<std::shared_ptr<const feed_directory>>
 node::make_feeds(const directory& services) const {
   auto result = std::make_shared<feed_directory>();
   for (const auto& one : services.services)
     if (one.config && one.config->registration.url)
       result->addressed[one.id]
         = {digest_of(one.config->registration.hs_token), one.config, one.actor};
-  if (setup_.own)
+  if (setup_.own) {
+    auto askable
+      = query_directory::make(setup_.config.server_name, setup_.services);
+    if (!askable)
+      return std::move(askable.error());
+    result->askable = std::move(*askable);
     result->catch_all = digest_of(setup_.own->hs_token);
-  return result;
+  }
+  return std::shared_ptr<const feed_directory>{std::move(result)};
 }
 
 caf::error node::open_listeners() {
@@ -269,7 +292,39 @@ caf::error node::open_listeners() {
   return {};
 }
 
-caf::error node::reload(loaded what) {
+reload_report node::reload() {
+  const auto finding = [](const problem& x) {
+    return reload_finding{x.file, x.line, x.field, x.text};
+  };
+  std::lock_guard guard{reloading_};
+  reload_report done;
+  auto what = reread_();
+  for (const auto& warning : what.warnings) {
+    spdlog::warn("reload: {}", to_string(warning));
+    done.warnings.push_back(finding(warning));
+  }
+  for (const auto& error : what.errors) {
+    spdlog::error("reload: {}", to_string(error));
+    done.errors.push_back(finding(error));
+  }
+  if (done.errors.empty())
+    if (const auto why = take_services(std::move(what), done)) {
+      spdlog::error("reload: {}", text_of(why));
+      done.errors.push_back({{}, 0, {}, text_of(why)});
+    }
+  if (done.errors.empty())
+    spdlog::info("reload: {} services, {} started, {} stopped", done.services,
+                 done.started, done.stopped);
+  else
+    spdlog::error("reload: {} errors, the services stay as they were",
+                  done.errors.size());
+  return done;
+}
+
+caf::error node::take_services(loaded what, reload_report& done) {
+  if (draining_)
+    return fault(ec::draining, "the node is shutting down");
+  const auto before = running_.size();
   // What cannot change while running stays as it was.
   std::swap(what.config, setup_.config);
   std::swap(what, setup_);
@@ -282,8 +337,15 @@ caf::error node::reload(loaded what) {
     std::swap(what, setup_);
     return std::move(services.error());
   }
+  auto feeds = make_feeds(**services);
+  if (!feeds) {
+    std::swap(what, setup_);
+    return std::move(feeds.error());
+  }
+  done.services = setup_.services.size();
+  done.started = running_.size() - before;
   for (const auto& one : (*services)->services)
-    if (one.actor)
+    if (one.actor && one.config)
       caf::anon_send(one.actor, one.config);
   for (auto i = running_.begin(); i != running_.end();) {
     if (wanted.count(i->first) > 0) {
@@ -294,15 +356,17 @@ caf::error node::reload(loaded what) {
                  i->first);
     caf::anon_send_exit(i->second, caf::exit_reason::user_shutdown);
     i = running_.erase(i);
+    ++done.stopped;
   }
   caf::anon_send(sorter_, *services);
-  feeds_->replace(make_feeds(**services));
+  feeds_->replace(std::move(*feeds));
   admin_->replace(*services);
   return {};
 }
 
 void node::drain() {
   draining_ = true;
+  std::lock_guard guard{reloading_};
   caf::scoped_actor self{*sys_};
   const auto ignore = [](const caf::error&) {};
   const auto done = [](const storage::nothing_more&) {};
