@@ -257,9 +257,9 @@ TEST_CASE_FIXTURE(fixture, "row 35: keys are claimed of the service that alone "
                            "may speak for a user, and of no other") {
   const std::string claim
     = "/_matrix/app/unstable/org.matrix.msc3983/keys/claim";
-  plan->answers["http://irc"]
-    = {200, R"({"@_irc_a:x": {"D": {"k": 1}}, "@tg_1:x": {"D": {"k": "!"}}})"};
-  plan->answers["http://tg"] = {200, R"({"@tg_1:x": {"D": {"k": 2}}})"};
+  plan->answers["http://irc"] = {200, R"({"@_irc_a:x": {"D": {"k": 1}}})"};
+  plan->answers["http://tg"]
+    = {200, R"({"@tg_1:x": {"D": {"k": 2}}, "@_irc_a:x": {"D": {"k": "!"}}})"};
   const auto response
     = ask("POST", claim,
           R"({"@_irc_a:x": {"D": ["s"]}, "@tg_1:x": {"D": ["s"]},

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The service actor over a fake store and a scripted courier, in virtual time:
 // when it attempts what, and what it tells the store.
-#include "actors/service/service.hpp"
-#include "actors/storage/storage_actor.hpp"
-#include "tests/support/fake_store.hpp"
-#include "tests/support/scripted_courier.hpp"
-#include "tests/support/show.hpp"
-#include "tests/support/virtual_time.hpp"
+#include "tests/support/service_rig.hpp"
 
 using namespace posthorn;
 using namespace posthorn::testing;
@@ -14,75 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct fixture : virtual_time {
-  fixture() {
-    script->clock = [this] { return seconds(); };
-    writer = spawn(storage_writer, all, store);
-    courier = spawn(scripted_courier, script);
-  }
-
-  void start() {
-    auto config = std::make_shared<service_config>();
-    config->registration.id = "irc";
-    config->registration.url = "http://bridge:1/base";
-    config->registration.hs_token = "hs1";
-    config->recovery.jitter = false;
-    service_wiring wiring;
-    wiring.who = {1, 1};
-    wiring.config = config;
-    wiring.writer = writer;
-    wiring.courier = courier;
-    wiring.spread = [] { return 0.0; };
-    wiring.wall_clock
-      = [this] { return wall_begin + std::chrono::seconds{seconds()}; };
-    aut = spawn(service, all, wiring);
-    run();
-  }
-
-  /// New events in the queue, and the sorter's wake-up.
-  void arrive(int n) {
-    for (int i = 0; i < n; ++i)
-      store->queue.push_back("e" + std::to_string(++events));
-    self->send(aut, wake_atom::value);
-    run();
-  }
-
-  /// The service answers the request that is open.
-  void release(std::uint64_t status) {
-    self->send(courier, done_atom::value, status, answer_ptr{});
-    run();
-  }
-
-  std::vector<long> attempt_times() {
-    std::vector<long> result;
-    for (const auto& x : script->requests)
-      result.push_back(x.at);
-    return result;
-  }
-
-  std::vector<std::string> attempt_ids() {
-    std::vector<std::string> result;
-    for (const auto& x : script->requests)
-      result.push_back(x.txn_id);
-    return result;
-  }
-
-  std::string shown_state() {
-    for (const auto& x : all->snapshot())
-      if (x.name == "service/irc")
-        return x.state;
-    return "unknown";
-  }
-
-  std::shared_ptr<fake_store> store = std::make_shared<fake_store>();
-  std::shared_ptr<courier_script> script = std::make_shared<courier_script>();
-  std::chrono::system_clock::time_point wall_begin{1'700'000'000s};
-  storage_actor writer;
-  courier_actor courier;
-  service_actor aut;
-  int events = 0;
-};
-
+using fixture = service_rig;
 using strings = std::vector<std::string>;
 using times = std::vector<long>;
 
@@ -172,58 +99,6 @@ TEST_CASE_FIXTURE(fixture, "retry attempts at once; if that fails the backoff "
   CHECK(attempt_times() == times{0, 2, 6, 14, 20});
   run_for(1s);
   CHECK(attempt_times() == times{0, 2, 6, 14, 20, 52});
-}
-
-TEST_CASE_FIXTURE(fixture, "D16: a ping that the service answers at 100 "
-                           "attempts at 100; if that fails the next wait is "
-                           "128 s") {
-  script->otherwise = 500;
-  start();
-  arrive(1);
-  run_for(100s);
-  REQUIRE(attempt_times().back() == 62);
-  self->send(aut, retry_atom::value);
-  run_for(127s);
-  CHECK(attempt_times().back() == 100);
-  run_for(1s);
-  CHECK(attempt_times() == times{0, 2, 6, 14, 30, 62, 100, 228});
-}
-
-TEST_CASE_FIXTURE(fixture, "D16: a ping while an attempt is open has the next "
-                           "one follow its failure at once") {
-  script->answers = {500, 500, hold, 500, 500};
-  script->otherwise = 200;
-  start();
-  arrive(1);
-  run_for(10s);
-  REQUIRE(attempt_times() == times{0, 2, 6});
-  CHECK(*ask<bool>(aut, retry_atom::value));
-  CHECK(script->requests.size() == 3);
-  release(500);
-  // At once, and only once: then the backoff goes on with its fourth pause.
-  CHECK(attempt_times() == times{0, 2, 6, 10});
-  run_for(15s);
-  CHECK(attempt_times() == times{0, 2, 6, 10});
-  run_for(1s);
-  CHECK(attempt_times() == times{0, 2, 6, 10, 26});
-  CHECK(script->open_max == 1);
-}
-
-TEST_CASE_FIXTURE(fixture, "D16: a ping while the first attempt is open counts "
-                           "too, and is forgotten once that is accepted") {
-  script->answers = {hold, 200, hold, 500};
-  start();
-  arrive(1);
-  CHECK(*ask<bool>(aut, retry_atom::value));
-  release(500);
-  CHECK(attempt_times() == times{0, 0});
-  CHECK(shown_state() == "UP");
-  arrive(1);
-  CHECK(*ask<bool>(aut, retry_atom::value));
-  release(200);
-  arrive(1);
-  run_for(2s);
-  CHECK(attempt_times() == times{0, 0, 0, 0, 2});
 }
 
 TEST_CASE_FIXTURE(fixture, "the late timer of an outage that is over attempts "
