@@ -78,6 +78,10 @@ using sorter_actor = caf::typed_actor<
   caf::reacts_to<arrived_atom>,
   // The set of services has changed. Holds from the next page on.
   caf::reacts_to<directory_ptr>,
+  // Stores what was true of rooms before the feed told of them, between two
+  // pages: the sorter decides by it from the next page on. Its own epoch is
+  // put in. Errors: draining, fenced, store_full, store_failed.
+  caf::replies_to<storage::learn>::with<storage::learned>,
   // Finishes the page in hand and takes no other; answers when that is done.
   caf::replies_to<drain_atom>::with<storage::nothing_more>,
   // To itself, once a poll interval.
@@ -88,8 +92,9 @@ using sorter_actor = caf::typed_actor<
 using service_actor = caf::typed_actor<
   // Something is in the queue.
   caf::reacts_to<wake_atom>,
-  // Attempt now what waits for its next attempt. The answer says whether there
-  // was something to attempt. A failure goes on with the backoff where it was.
+  // Attempt now what waits for its next attempt; while an attempt is open, make
+  // the next one at once if it fails. The answer says whether there was
+  // something to attempt. A failure goes on with the backoff where it was.
   caf::replies_to<retry_atom>::with<bool>,
   // Stops (true) or restarts (false) sending, durably. Errors: store_failed.
   caf::replies_to<pause_atom, bool>::with<storage::nothing_more>,
@@ -122,6 +127,7 @@ using storage_actor = caf::typed_actor<
   caf::replies_to<storage::enroll>::with<storage::enrolled>,
   caf::replies_to<storage::take_lease>::with<lease>,
   caf::replies_to<storage::give_lease>::with<storage::nothing_more>,
+  caf::replies_to<storage::learn>::with<storage::learned>,
   // Tells this listener after each commit that took a feed transaction in.
   caf::reacts_to<arrival_listener>,
   // To itself: commit what has been gathered.
@@ -144,6 +150,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::set_paused)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::enroll)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::take_lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::give_lease)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::learn)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::learned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::enrolled)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::nothing_more)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::receipt)

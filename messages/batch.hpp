@@ -47,6 +47,12 @@ struct event_fields {
   /// Only meaningful when `has_state_key`.
   std::string state_key;
   bool has_state_key = false;
+  /// Of an m.room.member event with a state key: `content.membership`. Empty
+  /// where that is no string, and for all other events.
+  std::string membership;
+  /// Of an m.room.canonical_alias event with a state key: the strings among
+  /// `content.alias` and `content.alt_aliases`, as they come.
+  std::vector<std::string> aliases;
 };
 
 /// One item of a feed transaction: the bytes as they came, never re-serialised.

@@ -2,6 +2,8 @@
 // What goes out: routing, transactions, attempts.
 #pragma once
 
+#include "messages/room_state.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -72,6 +74,8 @@ struct routing {
   std::vector<parcel> parcels;
   /// One for each service that stands in a parcel.
   std::vector<addressee> addressees;
+  /// What the items between `from` and `to` say about rooms.
+  room_changes rooms;
 };
 
 using routing_ptr = std::shared_ptr<const routing>;

@@ -10,8 +10,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -29,9 +31,11 @@ struct append {
 /// Moves the sorter's cursor and appends to the queues. A parcel that is one
 /// whole batch is left where it is; others are copied together, so that items
 /// with one destination lie side by side. Pool batches that no queue needs any
-/// more are deleted. For each addressee that is UP, not paused, without an open
-/// transaction and allows it, a transaction is cut. Answers routed. Errors:
-/// fenced (also when the cursor is not at `from`), unknown_service.
+/// more are deleted. What the items say about rooms is stored, too; it counts
+/// for more than what `learn` brings. For each addressee that is UP, not
+/// paused, without an open transaction and allows it, a transaction is cut.
+/// Answers routed. Errors: fenced (also when the cursor is not at `from`),
+/// unknown_service.
 struct route {
   routing_ptr what;
 };
@@ -89,8 +93,19 @@ struct give_lease {
   posthorn::epoch epoch = 0;
 };
 
+/// What was true of rooms before the feed told of them (an import). Where a
+/// routing has said something about the same user in the same room, or about
+/// that room's aliases, nothing changes: that is newer. Of what came by this
+/// way before, the later counts. Answers learned. Errors: fenced, store_full.
+struct learn {
+  /// Epoch of the sorter's lease: the sorter must not have decided by what
+  /// this changes.
+  posthorn::epoch epoch = 0;
+  room_changes_ptr what;
+};
+
 using mutation = std::variant<append, route, next, complete, fail, set_paused,
-                              enroll, take_lease, give_lease>;
+                              enroll, take_lease, give_lease, learn>;
 
 // -- answers ------------------------------------------------------------------
 
@@ -100,8 +115,17 @@ struct enrolled {
   std::vector<service_no> numbers;
 };
 
+/// What became of the changes of a `learn`, in numbers of them.
+struct learned {
+  std::uint64_t changed = 0;
+  /// Known already.
+  std::uint64_t same = 0;
+  /// Left aside: the feed has said something newer.
+  std::uint64_t outdated = 0;
+};
+
 using reply = std::variant<receipt, routed, outbound_ptr, nothing_more,
-                           enrolled, posthorn::lease>;
+                           enrolled, posthorn::lease, learned>;
 
 // -- reading ------------------------------------------------------------------
 
@@ -149,6 +173,23 @@ public:
 
   /// All services that were ever enrolled and not forgotten, by number.
   virtual caf::expected<std::vector<service_row>> services() const = 0;
+
+  /// Calls `each` with the id of each local user that is joined to a room, in
+  /// no particular order. It must not call the store. A rotten record counts
+  /// as joined and is reported: one event too many is better than one lost.
+  /// Errors: store_failed.
+  virtual caf::error
+  joined(std::string_view room_id,
+         const std::function<void(std::string_view)>& each) const = 0;
+
+  /// Whether a local user is joined to a room, as joined() would say.
+  virtual caf::expected<bool> is_joined(std::string_view room_id,
+                                        std::string_view user_id) const = 0;
+
+  /// A room's local aliases. A rotten record counts as none and is reported.
+  /// Errors: store_failed.
+  virtual caf::expected<std::vector<std::string>>
+  aliases(std::string_view room_id) const = 0;
 
   /// Sizes and counts.
   virtual caf::expected<store_stat> stat() const = 0;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/admin/admin_api.hpp"
 
-#include "actors/intake/feed_api.hpp"
+#include "actors/admin/openapi.hpp"
+#include "actors/admin/room_lines.hpp"
+#include "actors/intake/matrix_error.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -18,6 +20,9 @@ using std::chrono::system_clock;
 
 /// How long an actor may take to answer the admin API.
 constexpr std::chrono::milliseconds patience{5'000};
+
+/// A page of events may have to be sorted first, and the disk be waited for.
+constexpr std::chrono::milliseconds import_patience{25'000};
 
 const std::string services_path = "/admin/v1/services";
 
@@ -52,6 +57,21 @@ json actor_json(const actor_snapshot& x) {
           {"longest_seconds", in_seconds(x.longest)},
           {"running_seconds", in_seconds(x.running)},
           {"last_message", x.last_message}};
+}
+
+bool is_local(const std::string& address) {
+  return address == "unix" || address == "::1" || address.starts_with("127.")
+         || address.starts_with("::ffff:127.");
+}
+
+json findings_json(const std::vector<reload_finding>& all) {
+  auto result = json::array();
+  for (const auto& one : all)
+    result.push_back({{"file", one.file},
+                      {"line", one.line},
+                      {"field", one.field},
+                      {"text", one.text}});
+  return result;
 }
 
 const char* state_of(const service_row& row) {
@@ -96,12 +116,13 @@ json to_json(const service_row& row, const service_config* config,
 admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
                      directory_ptr services)
   : sys_{sys}, wiring_{std::move(wiring)},
-    started_{std::chrono::steady_clock::now()}, services_{std::move(services)} {
-}
+    started_{std::chrono::steady_clock::now()}, services_{std::move(services)},
+    configured_{system_clock::now()} {}
 
 void admin_api::replace(directory_ptr services) {
   std::lock_guard guard{mutex_};
   services_ = std::move(services);
+  configured_ = system_clock::now();
 }
 
 directory_ptr admin_api::services() const {
@@ -113,16 +134,27 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
   const auto& path = request.path;
   if (path.starts_with("/health/"))
     return health(path, response);
+  const bool get = request.method == "GET";
+  // Prometheus is let in without a token from where nobody else can come.
+  if (get && path == "/metrics" && is_local(request.remote_addr))
+    return show_metrics(response);
   if (wiring_.admin_token)
     if (const auto why = check_token(request, *wiring_.admin_token))
       return set_matrix_error(response, why->status, why->errcode, why->error);
-  const bool get = request.method == "GET";
+  if (get && path == "/metrics")
+    return show_metrics(response);
+  if (get && path == "/admin/v1/openapi.json")
+    return response.set_content(openapi_document, "application/json");
+  if (request.method == "POST" && path == "/admin/v1/reload")
+    return reload(response);
   if (get && path == "/admin/v1/actors")
     return list_actors(response);
   if (get && path == "/admin/v1/store")
     return show_store(response);
   if (get && path == services_path)
     return list_services("", response);
+  if (request.method == "POST" && path == "/admin/v1/import")
+    return import_rooms(request, response);
   if (path.starts_with(services_path + "/")) {
     const auto rest = path.substr(services_path.size() + 1);
     const auto slash = rest.find('/');
@@ -208,25 +240,56 @@ void admin_api::order(const std::string& id, const std::string& verb,
   set_json(response, done);
 }
 
-void admin_api::list_actors(httplib::Response& response) {
+caf::expected<actor_dump> admin_api::dump() {
   caf::scoped_actor self{sys_};
-  json actors = json::array();
-  caf::error failed;
+  caf::expected<actor_dump> result{actor_dump{}};
   self->request(wiring_.metrics, caf::duration{patience}, dump_atom::value)
-    .receive(
-      [&](const actor_dump& dump) {
-        for (const auto& x : dump)
-          actors.push_back(actor_json(x));
-      },
-      [&](caf::error& why) { failed = std::move(why); });
-  if (failed)
-    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(failed));
+    .receive([&](actor_dump& all) { result = std::move(all); },
+             [&](caf::error& why) { result = std::move(why); });
+  return result;
+}
+
+void admin_api::list_actors(httplib::Response& response) {
+  const auto all = dump();
+  if (!all)
+    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(all.error()));
+  json actors = json::array();
+  for (const auto& x : *all)
+    actors.push_back(actor_json(x));
   const auto up = std::chrono::steady_clock::now() - started_;
   json node{{"name", wiring_.node},
             {"version", wiring_.version},
             {"uptime_seconds", std::chrono::duration<double>(up).count()},
             {"actors", std::move(actors)}};
   set_json(response, {{"nodes", json::array({std::move(node)})}});
+}
+
+void admin_api::import_rooms(const httplib::Request& request,
+                             httplib::Response& response) {
+  auto found = read_room_lines(request.body, wiring_.server_name);
+  storage::learned done;
+  caf::error failed;
+  if (!found.changes.empty()) {
+    caf::scoped_actor self{sys_};
+    const storage::learn step{
+      0, std::make_shared<room_changes>(std::move(found.changes))};
+    self->request(wiring_.sorter, caf::duration{import_patience}, step)
+      .receive([&](const storage::learned& x) { done = x; },
+               [&](caf::error& why) { failed = std::move(why); });
+  }
+  if (failed)
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            "nothing of this was imported: " + text_of(failed));
+  json errors = json::array();
+  for (const auto& one : found.faults)
+    errors.push_back({{"line", one.line}, {"error", one.text}});
+  set_json(response, {{"lines", found.lines},
+                      {"changed", done.changed},
+                      {"same", done.same},
+                      {"outdated", done.outdated},
+                      {"ignored", found.ignored},
+                      {"bad", found.bad},
+                      {"errors", std::move(errors)}});
 }
 
 void admin_api::show_store(httplib::Response& response) const {
@@ -239,6 +302,51 @@ void admin_api::show_store(httplib::Response& response) const {
                       {"pool_batches", stat->pool_batches},
                       {"sorter_cursor", stat->sorter_cursor},
                       {"corrupt_records", stat->corrupt_records}});
+}
+
+void admin_api::show_metrics(httplib::Response& response) {
+  exposed_figures what;
+  auto rows = wiring_.store->services();
+  auto stat = wiring_.store->stat();
+  auto actors = dump();
+  for (const auto* why :
+       {rows ? nullptr : &rows.error(), stat ? nullptr : &stat.error(),
+        actors ? nullptr : &actors.error()})
+    if (why)
+      return set_matrix_error(response, 503, "M_UNKNOWN", text_of(*why));
+  what.node = wiring_.node;
+  what.version = wiring_.version;
+  what.ready = !wiring_.not_ready();
+  what.services = std::move(*rows);
+  what.store = *stat;
+  what.actors = std::move(*actors);
+  what.listeners = wiring_.listeners();
+  what.queries_open = wiring_.queries->open();
+  what.queries_refused = wiring_.queries->refused();
+  what.now = system_clock::now();
+  {
+    std::lock_guard guard{mutex_};
+    what.configured = configured_;
+  }
+  response.status = 200;
+  response.set_content(exposition_.text(what), exposition::content_type);
+}
+
+void admin_api::reload(httplib::Response& response) {
+  const auto done = wiring_.reload();
+  auto warnings = findings_json(done.warnings);
+  if (done.errors.empty())
+    return set_json(response, {{"services", done.services},
+                               {"started", done.started},
+                               {"stopped", done.stopped},
+                               {"warnings", std::move(warnings)}});
+  set_json(response,
+           {{"errcode", "M_INVALID_PARAM"},
+            {"error", std::to_string(done.errors.size())
+                        + " errors, the services stay as they were"},
+            {"errors", findings_json(done.errors)},
+            {"warnings", std::move(warnings)}},
+           400);
 }
 
 } // namespace posthorn

@@ -2,7 +2,10 @@
 // The admin API: what operators see and order.
 #pragma once
 
+#include "actors/admin/exposition.hpp"
+#include "actors/admin/reload_report.hpp"
 #include "actors/intake/credentials.hpp"
+#include "actors/intake/query_gate.hpp"
 #include "actors/protocols.hpp"
 #include "actors/sorter/directory.hpp"
 
@@ -25,10 +28,21 @@ struct admin_wiring {
   std::string version;
   std::shared_ptr<const storage::store> store;
   metrics_actor metrics;
+  sorter_actor sorter;
+  /// The homeserver's name: whose users and aliases an import is about.
+  std::string server_name;
   /// None: no token is asked for (loopback or unix socket only).
   std::optional<token_digest> admin_token;
   /// Nothing when the node takes transactions, else why not.
   std::function<std::optional<std::string>()> not_ready;
+  /// Reads the configuration again and takes it where it has no error. May
+  /// block; called on any thread.
+  std::function<reload_report()> reload;
+  /// Those that are open, by name; empty while starting.
+  std::function<std::vector<std::pair<std::string, const listener_counters*>>()>
+    listeners;
+  /// Of the feeds' queries.
+  const query_gate* queries = nullptr;
 };
 
 /// Answers requests on `admin`. Thread-safe. JSON keys are stable: scripts rely
@@ -52,12 +66,20 @@ private:
              httplib::Response& response);
   void list_actors(httplib::Response& response);
   void show_store(httplib::Response& response) const;
+  void import_rooms(const httplib::Request& request,
+                    httplib::Response& response);
+  void show_metrics(httplib::Response& response);
+  void reload(httplib::Response& response);
+  caf::expected<actor_dump> dump();
 
   caf::actor_system& sys_;
   admin_wiring wiring_;
   std::chrono::steady_clock::time_point started_;
+  exposition exposition_;
   mutable std::mutex mutex_;
   directory_ptr services_;
+  /// When they were last replaced.
+  std::chrono::system_clock::time_point configured_;
 };
 
 /// A service as the admin API shows it: its row in the store, and whether it is

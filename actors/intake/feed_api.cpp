@@ -4,12 +4,9 @@
 #include "actors/intake/slicer.hpp"
 
 #include <caf/scoped_actor.hpp>
-#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <functional>
-#include <set>
+#include <chrono>
 #include <utility>
 
 namespace posthorn {
@@ -21,10 +18,6 @@ using std::chrono::milliseconds;
 /// Homeservers wait 60 s (conduit's family 35 s) and hold back everything else
 /// meanwhile: better to say 503 than to let them wait.
 constexpr milliseconds commit_patience{20'000};
-
-/// Queries are on the homeserver's critical path: a slow answer from one
-/// service delays events for all (Synapse).
-constexpr milliseconds query_timeout{10'000};
 
 constexpr const char* json_type = "application/json";
 
@@ -47,91 +40,20 @@ refusal refusal_for(const caf::error& why) {
   return {503, "M_UNKNOWN", 5};
 }
 
-/// The txn id of a transactions target, by v1 or by the legacy path.
-const std::string* transaction_id(const std::vector<std::string>& path) {
-  const bool v1 = path.size() == 5 && path[0] == "_matrix" && path[1] == "app"
-                  && path[2] == "v1" && path[3] == "transactions";
-  const bool legacy = path.size() == 2 && path[0] == "transactions";
-  return v1 || legacy ? &path.back() : nullptr;
-}
-
-/// Whether homeservers ask services on this path: users, rooms, third-party
-/// networks, ping (v1, and the older forms that they still use), and keys
-/// (MSC3983, MSC3984).
-bool is_query(const std::vector<std::string>& path) {
-  static const std::set<std::string, std::less<>> kinds{"users",
-                                                        "rooms",
-                                                        "thirdparty",
-                                                        "ping",
-                                                        "org.matrix.msc3983",
-                                                        "org.matrix.msc3984",
-                                                        "fi.mau.msc2659"};
-  if (path.size() >= 4 && path[0] == "_matrix" && path[1] == "app"
-      && (path[2] == "v1" || path[2] == "unstable"))
-    return kinds.count(path[3]) > 0;
-  return path.size() == 2 && (path[0] == "users" || path[0] == "rooms");
-}
-
-std::string without_access_token(std::string_view query) {
-  std::string result;
-  while (!query.empty()) {
-    const auto end = std::min(query.find('&'), query.size());
-    const auto part = query.substr(0, end);
-    if (!part.empty() && !part.starts_with("access_token=")) {
-      result += result.empty() ? '?' : '&';
-      result += part;
-    }
-    query.remove_prefix(std::min(end + 1, query.size()));
-  }
-  return result;
-}
-
 } // namespace
-
-void set_matrix_error(httplib::Response& response, int status,
-                      std::string_view errcode, std::string_view text) {
-  nlohmann::json body{{"errcode", errcode}, {"error", text}};
-  response.status = status;
-  // Texts may quote what came from outside: never throw over its encoding.
-  response.set_content(
-    body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-    json_type);
-}
-
-feed_target parse_feed_target(const std::string& target) {
-  feed_target result;
-  const auto query_at = std::min(target.find('?'), target.size());
-  std::string_view path{target.data(), query_at};
-  std::string_view rest = path;
-  if (path.starts_with("/as/")) {
-    const auto end = std::min(path.find('/', 4), path.size());
-    result.service = httplib::detail::decode_url(
-      std::string{path.substr(4, end - 4)}, false);
-    rest = path.substr(end);
-  }
-  result.passed_on = std::string{rest};
-  for (auto left = rest; !left.empty();) {
-    left.remove_prefix(1);
-    const auto end = std::min(left.find('/'), left.size());
-    result.segments.push_back(
-      httplib::detail::decode_url(std::string{left.substr(0, end)}, false));
-    left.remove_prefix(end);
-  }
-  if (query_at < target.size())
-    result.passed_on
-      += without_access_token(std::string_view{target}.substr(query_at + 1));
-  return result;
-}
 
 feed_api::feed_api(caf::actor_system& sys, intake_actor intake,
                    courier_actor courier,
                    std::shared_ptr<const feed_directory> feeds)
-  : sys_{sys}, intake_{std::move(intake)}, courier_{std::move(courier)},
+  : sys_{sys}, intake_{std::move(intake)}, queries_{sys, std::move(courier)},
     feeds_{std::move(feeds)} {}
 
 void feed_api::replace(std::shared_ptr<const feed_directory> feeds) {
-  std::lock_guard guard{mutex_};
-  feeds_ = std::move(feeds);
+  {
+    std::lock_guard guard{mutex_};
+    feeds_ = std::move(feeds);
+  }
+  queries_.forget();
 }
 
 std::shared_ptr<const feed_directory> feed_api::feeds() const {
@@ -140,9 +62,13 @@ std::shared_ptr<const feed_directory> feed_api::feeds() const {
 }
 
 void feed_api::handle(httplib::Request& request, httplib::Response& response) {
-  const auto target = parse_feed_target(request.target);
-  const auto* txn_id = transaction_id(target.segments);
-  if (!txn_id && !is_query(target.segments))
+  const auto parsed = parse_feed_target(request.target);
+  if (!parsed)
+    return set_matrix_error(response, 400, "M_INVALID_PARAM",
+                            "the path has a broken percent escape");
+  const auto& target = *parsed;
+  const auto* txn_id = transaction_id(target);
+  if (!txn_id && query_of(target).empty())
     return set_matrix_error(response, 404, "M_UNRECOGNIZED",
                             "no such endpoint");
   const auto known = feeds();
@@ -178,9 +104,9 @@ void feed_api::handle(httplib::Request& request, httplib::Response& response) {
                             response);
   }
   if (feed)
-    return pass_on(*feed, target, request, response);
-  set_matrix_error(response, 404, "M_NOT_FOUND",
-                   "queries are answered on the addressed feeds only");
+    return queries_.pass_on(*feed->config, feed->actor, target, request,
+                            response);
+  queries_.answer(*known->askable, target, request, response);
 }
 
 void feed_api::take_transaction(const std::string& feed,
@@ -218,39 +144,6 @@ void feed_api::take_transaction(const std::string& feed,
   }
   response.status = 200;
   response.set_content("{}", json_type);
-}
-
-void feed_api::pass_on(const addressed_feed& feed, const feed_target& target,
-                       httplib::Request& request, httplib::Response& response) {
-  auto what = std::make_shared<exchange>();
-  what->method = request.method;
-  what->base = *feed.config->registration.url;
-  what->target = target.passed_on;
-  what->bearer = feed.config->registration.hs_token;
-  if (!request.body.empty())
-    what->body = std::make_shared<const std::string>(std::move(request.body));
-  what->connect_timeout
-    = std::min(query_timeout, feed.config->delivery.connect_timeout);
-  what->timeout = query_timeout;
-  answer_ptr how;
-  caf::scoped_actor self{sys_};
-  self
-    ->request(courier_, caf::duration{2 * query_timeout}, send_atom::value,
-              exchange_ptr{what})
-    .receive([&](answer_ptr& x) { how = std::move(x); },
-             [](const caf::error&) {});
-  if (how && how->status != 0) {
-    response.status = how->status;
-    response.set_content(how->body, json_type);
-    const bool ping = target.segments.back() == "ping";
-    if (ping && how->what == outcome::accepted && feed.actor)
-      caf::anon_send(feed.actor, retry_atom::value);
-    return;
-  }
-  if (!how || how->what == outcome::timed_out)
-    return set_matrix_error(response, 504, "M_CONNECTION_TIMEOUT",
-                            "the service did not answer in time");
-  set_matrix_error(response, 502, "M_CONNECTION_FAILED", how->detail);
 }
 
 } // namespace posthorn

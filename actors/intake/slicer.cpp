@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/intake/slicer.hpp"
 
+#include "actors/intake/event_view.hpp"
 #include "actors/intake/json_check.hpp"
 #include "messages/errors.hpp"
 
@@ -53,41 +54,6 @@ constexpr std::array<part, 8> parts{{
   {"org.matrix.msc3202.device_unused_fallback_key_types",
    item_kind::fallback_keys, false},
 }};
-
-// Content of a string value, escapes and all; nothing for any other value.
-using raw_text = std::optional<std::string_view>;
-
-std::string decoded(const raw_text& text) {
-  return text ? unescaped(*text) : std::string{};
-}
-
-// What an event says about itself.
-struct event_view {
-  raw_text event_id;
-  raw_text type;
-  raw_text sender;
-  raw_text room_id;
-  raw_text state_key;
-
-  raw_text* member(std::string_view key) {
-    if (key == "event_id")
-      return &event_id;
-    if (key == "type")
-      return &type;
-    if (key == "sender")
-      return &sender;
-    if (key == "room_id")
-      return &room_id;
-    if (key == "state_key")
-      return &state_key;
-    return nullptr;
-  }
-
-  event_fields fields() const {
-    return {decoded(type), decoded(sender), decoded(room_id),
-            decoded(state_key), state_key.has_value()};
-  }
-};
 
 // XXH3-128 of byte strings, each marked and preceded by its length, so that no
 // two lists of them look alike.
@@ -201,7 +167,7 @@ caf::error slicing::run(ondemand::parser& parser, std::size_t capacity) {
 void slicing::hand_over(batch& to) {
   digest_maker digest;
   for (std::size_t i = 0; i < events_.size(); ++i) {
-    if (auto& id = events_[i].event_id)
+    if (auto& id = events_[i].event_id())
       digest.add('i', id->find('\\') == std::string_view::npos
                         ? *id
                         : std::string_view{unescaped(*id)});
@@ -289,21 +255,13 @@ bool slicing::take_raw(std::size_t which, ondemand::object& object) {
 bool slicing::event(ondemand::object& object) {
   event_view seen;
   auto each = [&](std::string_view key, ondemand::value value) {
-    auto* member = key.find('\\') == std::string_view::npos
-                     ? seen.member(key)
-                     : seen.member(unescaped(key));
-    std::string_view text;
-    if (!walker_.value(value, text))
-      return false;
-    if (member != nullptr)
-      *member = text.data() != nullptr ? raw_text{text} : std::nullopt;
-    return true;
+    return seen.member(walker_, key, value, options_.want_fields);
   };
   if (!walker_.members(object, each))
     return false;
   if (options_.want_fields)
     fields_.push_back(seen.fields());
-  events_.push_back(seen);
+  events_.push_back(std::move(seen));
   return true;
 }
 

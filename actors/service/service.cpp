@@ -53,7 +53,7 @@ service_actor::behavior_type service_state::up() {
     [this](retry_atom) {
       if (doing == activity::nothing)
         take();
-      return false;
+      return retry();
     },
     [this](pause_atom, bool stop) { return pause(stop); },
     [this](service_config_ptr& config) { wiring.config = std::move(config); },
@@ -130,6 +130,7 @@ void service_state::taken(outbound_ptr next) {
 
 void service_state::attempt() {
   doing = activity::service;
+  retry_asked = false;
   const auto& delivery = wiring.config->delivery;
   const auto longest
     = delivery.connect_timeout + delivery.timeout + courier_grace;
@@ -200,13 +201,20 @@ void service_state::set_back(const answer& how) {
 void service_state::rest(milliseconds pause) {
   if (halted())
     return settle();
+  // Whoever asked for a retry knew something that this attempt did not: it may
+  // have begun before the service was ready.
+  if (retry_asked)
+    return go_on();
   doing = activity::pause;
   self->delayed_send(self, pause, attempt_atom::value, ++pause_number);
 }
 
 void service_state::resume(std::uint64_t number) {
-  if (doing != activity::pause || number != pause_number)
-    return;
+  if (doing == activity::pause && number == pause_number)
+    go_on();
+}
+
+void service_state::go_on() {
   if (accepted)
     return finish();
   if (open)
@@ -228,6 +236,7 @@ void service_state::store_failed(const caf::error& why) {
 
 void service_state::settle() {
   doing = activity::nothing;
+  retry_asked = false;
   if (!accepted)
     open = nullptr;
   if (paused)
@@ -242,14 +251,12 @@ void service_state::settle() {
 bool service_state::retry() {
   if (doing == activity::pause) {
     ++pause_number;
-    if (accepted)
-      finish();
-    else if (open)
-      attempt();
-    else
-      take();
+    go_on();
+  } else if (open && !accepted) {
+    // An attempt is open, or its failure is being stored.
+    retry_asked = true;
   }
-  return open != nullptr;
+  return open != nullptr && !accepted;
 }
 
 caf::typed_response_promise<storage::nothing_more>

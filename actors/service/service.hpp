@@ -67,8 +67,10 @@ struct service_state {
   void set_back(const answer& how);
   /// Waits, and attempts again when the pause is over.
   void rest(std::chrono::milliseconds pause);
-  /// A pause is over: goes on where it stopped.
+  /// A pause is over: goes on, unless it was cut short meanwhile.
   void resume(std::uint64_t number);
+  /// Goes on where it stopped.
+  void go_on();
   /// The store could not do what was asked: tries again in a moment, or ends
   /// when the lease is gone.
   void store_failed(const caf::error& why);
@@ -99,6 +101,9 @@ struct service_state {
   bool accepted = false;
   /// Something came while a request was open.
   bool woken = false;
+  /// A retry was asked for while an attempt was open: if it fails, the next one
+  /// is made at once instead of after the pause.
+  bool retry_asked = false;
   bool is_down = false;
   bool paused = false;
   bool draining = false;

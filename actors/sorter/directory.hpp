@@ -3,8 +3,9 @@
 #pragma once
 
 #include "actors/protocols.hpp"
+#include "actors/sorter/room_interest.hpp"
 
-#include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,9 +29,9 @@ struct directory {
   /// Index into `services` by id and by number.
   std::unordered_map<std::string, std::size_t> by_id;
   std::unordered_map<service_no, std::size_t> by_number;
-  /// Appends the numbers of the services that an event of the catch-all feed is
-  /// for: distinct, ascending.
-  std::function<void(const event_fields&, std::vector<service_no>&)> decide;
+  /// Decides for which services the events of the catch-all feed are. The
+  /// sorter's alone: nobody else asks it.
+  std::shared_ptr<room_interest> rooms;
 
   void add(listed_service what) {
     by_id.emplace(what.id, services.size());

@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace posthorn {
@@ -35,7 +34,11 @@ void sorter_state::poll() {
 void sorter_state::sort(const pool_page_ptr& page) {
   if (page->entries.empty())
     return settle();
-  auto what = std::make_shared<routing>(decide(*page));
+  deciding = wiring.services->rooms;
+  auto decided = decide(*page);
+  if (!decided)
+    return failed(decided.error());
+  auto what = std::make_shared<routing>(std::move(*decided));
   self->request(wiring.writer, caf::infinite, storage::route{std::move(what)})
     .then(
       [this, full = page->full](const routed& woken) { sorted(woken, full); },
@@ -43,6 +46,7 @@ void sorter_state::sort(const pool_page_ptr& page) {
 }
 
 void sorter_state::sorted(const routed& woken, bool full) {
+  deciding->stored();
   for (auto number : woken.services) {
     const auto found = wiring.services->by_number.find(number);
     if (found == wiring.services->by_number.end())
@@ -56,44 +60,81 @@ void sorter_state::sorted(const routed& woken, bool full) {
 
 void sorter_state::failed(const caf::error& why) {
   spdlog::error("sorter: {}", text_of(why));
+  if (deciding)
+    deciding->given_up();
   again = false;
   settle();
 }
 
 void sorter_state::settle() {
   busy = false;
+  deciding = nullptr;
+  // By turns: a long import must not hold up the events.
+  const bool page_first = std::exchange(learned, false) && again && !draining;
+  if (!lessons.empty() && !page_first)
+    return learn();
   for (auto& promise : std::exchange(drained, {}))
     promise.deliver(storage::nothing_more{});
   if (again)
     poll();
 }
 
-routing sorter_state::decide(const pool_page& page) {
-  parcel_builder parcels;
+void sorter_state::learn() {
+  busy = true;
+  learned = true;
+  auto [what, asker] = std::move(lessons.front());
+  lessons.pop_front();
+  const storage::learn step{wiring.epoch, what};
+  self->request(wiring.writer, caf::infinite, step)
+    .then(
+      [this, known = what, promise = asker](const storage::learned& x) mutable {
+        wiring.services->rooms->forget(*known);
+        promise.deliver(x);
+        again = true;
+        settle();
+      },
+      [this, promise = asker](caf::error& why) mutable {
+        promise.deliver(std::move(why));
+        settle();
+      });
+}
+
+caf::error sorter_state::decide(const pool_entry& entry,
+                                parcel_builder& parcels,
+                                std::set<service_no>& addressed) {
   std::vector<service_no> to;
-  std::set<service_no> addressed;
-  for (const auto& entry : page.entries) {
-    if (!entry.feed.empty()) {
-      to.clear();
-      address(entry, to);
-      if (!to.empty())
-        parcels.add_batch(entry, to);
-      addressed.insert(to.begin(), to.end());
-      continue;
-    }
-    for (std::uint32_t i = 0; i < entry.kinds.size(); ++i) {
-      to.clear();
-      wiring.services->decide(entry.fields[i], to);
-      if (!to.empty())
-        parcels.add_item(entry, i, to);
-      addressed.insert(to.begin(), to.end());
-    }
+  if (!entry.feed.empty()) {
+    address(entry, to);
+    if (!to.empty())
+      parcels.add_batch(entry, to);
+    addressed.insert(to.begin(), to.end());
+    return {};
   }
+  for (std::uint32_t i = 0; i < entry.kinds.size(); ++i) {
+    if (entry.kinds[i] != item_kind::event)
+      continue;
+    to.clear();
+    if (auto why = deciding->decide(entry.fields[i], to))
+      return why;
+    if (!to.empty())
+      parcels.add_item(entry, i, to);
+    addressed.insert(to.begin(), to.end());
+  }
+  return {};
+}
+
+caf::expected<routing> sorter_state::decide(const pool_page& page) {
+  parcel_builder parcels;
+  std::set<service_no> addressed;
+  for (const auto& entry : page.entries)
+    if (auto why = decide(entry, parcels, addressed))
+      return why;
   routing result;
   result.epoch = wiring.epoch;
   result.from = page.from;
   result.to = page.next;
   result.parcels = parcels.take();
+  result.rooms = deciding->changes();
   for (auto number : addressed) {
     const auto& known = *wiring.services;
     const auto& config = known.services[known.by_number.at(number)].config;
@@ -133,6 +174,17 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
     },
     [&state](directory_ptr& services) {
       state.wiring.services = std::move(services);
+    },
+    [&state](storage::learn& x) {
+      auto promise = state.self->make_response_promise<storage::learned>();
+      if (state.draining) {
+        promise.deliver(fault(ec::draining, "the node is shutting down"));
+        return promise;
+      }
+      state.lessons.emplace_back(std::move(x.what), promise);
+      if (!state.busy)
+        state.learn();
+      return promise;
     },
     [&state](drain_atom) {
       auto promise = state.self->make_response_promise<storage::nothing_more>();

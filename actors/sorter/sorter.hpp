@@ -10,6 +10,10 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <deque>
+#include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace posthorn {
@@ -32,7 +36,8 @@ using sorter_self = counted_actor<sorter_actor, sorter_state>;
 
 /// One page at a time: peek, decide, route in one commit, wake. A full page is
 /// followed by another at once. The place in the pool is the store's, not the
-/// sorter's: it moves with the routing, or not at all.
+/// sorter's: it moves with the routing, or not at all. So does what it knows
+/// about rooms. It reads the store when it decides: spawn it detached.
 struct sorter_state {
   explicit sorter_state(sorter_self* owner) : self{owner} {}
 
@@ -40,19 +45,33 @@ struct sorter_state {
   void poll();
   void sort(const pool_page_ptr& page);
   void sorted(const routed& woken, bool full);
-  /// The page stays in the pool; the next poll finds it again.
+  /// The page stays in the pool; the next poll finds it again. What it said
+  /// about rooms is as if it had not been read.
   void failed(const caf::error& why);
   /// No page is in hand any more.
   void settle();
+  /// Stores the oldest of `lessons`, as if it were a page.
+  void learn();
 
-  /// The routing of a page.
-  routing decide(const pool_page& page);
+  /// The routing of a page. Errors: those of the store, which is asked about
+  /// rooms.
+  caf::expected<routing> decide(const pool_page& page);
+  caf::error decide(const pool_entry& entry, parcel_builder& parcels,
+                    std::set<service_no>& addressed);
   /// Services that an entry of an addressed feed is for: that one, or none.
   void address(const pool_entry& entry, std::vector<service_no>& to);
 
   sorter_self* self;
   sorter_wiring wiring;
   bool busy = false;
+  /// Who decided the page in hand; the services may be replaced meanwhile.
+  std::shared_ptr<room_interest> deciding;
+  /// What is to be learned about rooms once no page is in hand, and for whom.
+  std::deque<
+    std::pair<room_changes_ptr, caf::typed_response_promise<storage::learned>>>
+    lessons;
+  /// Whether the last thing that was done was a lesson, not a page.
+  bool learned = false;
   /// Something arrived while a page was in hand.
   bool again = false;
   bool draining = false;

@@ -69,6 +69,9 @@ storage_writer(storage_self* self, const census_ptr& all,
     [&state](storage::give_lease& x) {
       return state.gather<storage::nothing_more>(std::move(x));
     },
+    [&state](storage::learn& x) {
+      return state.gather<storage::learned>(std::move(x));
+    },
     [&state](arrival_listener& x) { state.listeners.push_back(std::move(x)); },
     [&state](commit_atom) { state.commit(); },
   };

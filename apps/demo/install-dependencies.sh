@@ -7,7 +7,8 @@ packages="
   libcaf-dev libcpp-httplib-dev nlohmann-json3-dev liblmdb-dev
   libcurl4-openssl-dev libsimdjson-dev libyaml-cpp-dev libre2-dev
   libpcre2-dev libxxhash-dev libssl-dev libcli11-dev libspdlog-dev
-  doctest-dev libbenchmark-dev
+  prometheus-cpp-dev
+  doctest-dev libbenchmark-dev librapidcheck-dev
   python3 curl openssl ca-certificates nodejs npm
 "
 

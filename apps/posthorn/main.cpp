@@ -5,6 +5,7 @@
 #include "apps/posthorn/commands/adopt.hpp"
 #include "apps/posthorn/commands/check.hpp"
 #include "apps/posthorn/commands/generate.hpp"
+#include "apps/posthorn/inspect/import.hpp"
 #include "apps/posthorn/inspect/inspect.hpp"
 #include "apps/posthorn/node/run_node.hpp"
 #include "apps/posthorn/version.hpp"
@@ -76,7 +77,12 @@ void add_check(CLI::App& app, action& chosen) {
   options->pattern = check_pattern;
   cmd->add_option("-c,--config", options->config, "posthorn.yaml")
     ->capture_default_str();
+  options->slow = [](const std::string& pattern) {
+    return engine_of(pattern) == engine::pcre2;
+  };
   add_overrides(*cmd, options->flags);
+  cmd->add_flag("--probe", options->probe,
+                "Also ask each service whether it is there");
   cmd->add_flag("--json", options->json, "Answer as JSON");
   cmd->callback([&chosen, options] {
     chosen = [options] { return run_check(*options, std::cout, std::cerr); };
@@ -144,13 +150,39 @@ void add_metrics(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand("metrics", "Show what every actor does");
   auto options = add_target(*cmd);
   auto format = std::make_shared<std::string>("table");
-  cmd->add_option("--format", *format, "table or json")
-    ->check(CLI::IsMember({"table", "json"}))
+  cmd->add_option("--format", *format, "table, json or prometheus")
+    ->check(CLI::IsMember({"table", "json", "prometheus"}))
     ->capture_default_str();
   cmd->callback([&chosen, options, format] {
     chosen = [options, format] {
+      if (*format == "prometheus")
+        return run_metrics_text(options->target, std::cout, std::cerr);
       return run_metrics(options->target, options->json || *format == "json",
                          std::cout, std::cerr);
+    };
+  });
+}
+
+void add_import(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "import", "Tell a running node who is in which room and how rooms are "
+              "called, from before it was there");
+  auto options = add_target(*cmd);
+  auto what = std::make_shared<import_options>();
+  cmd
+    ->add_option("FILE", what->file,
+                 "State events, or {\"room_id\", \"user_id\", "
+                 "\"membership\"}, one a line; - for standard input")
+    ->required();
+  cmd
+    ->add_option("--from-line", what->from_line,
+                 "Go on where an import ended early")
+    ->check(CLI::PositiveNumber)
+    ->capture_default_str();
+  cmd->callback([&chosen, options, what] {
+    chosen = [options, what] {
+      return run_import(options->target, *what, options->json, std::cout,
+                        std::cerr);
     };
   });
 }
@@ -221,6 +253,7 @@ int main(int argc, char** argv) {
   add_order(app, chosen, "pause", "Stop sending to a service; events are kept");
   add_order(app, chosen, "resume", "Send to a service again");
   add_metrics(app, chosen);
+  add_import(app, chosen);
   add_store(app, chosen);
   add_bench(app, chosen);
   try {

@@ -26,6 +26,38 @@ void append(std::string& to, Integer value) {
 
 constexpr char has_fields = 1;
 constexpr char has_state_key = 2;
+constexpr char has_membership = 4;
+constexpr char has_aliases = 8;
+
+/// Moves a number from the front of `from`. Answers false where it ends too
+/// early.
+bool take_number(std::string_view& from, std::uint32_t& into) {
+  if (from.size() < sizeof(into))
+    return false;
+  into = load<std::uint32_t>(from.data());
+  from.remove_prefix(sizeof(into));
+  return true;
+}
+
+/// The same for a string and its size.
+bool take_string(std::string_view& from, std::string& into) {
+  std::uint32_t size = 0;
+  if (!take_number(from, size) || from.size() < size)
+    return false;
+  into = from.substr(0, size);
+  from.remove_prefix(size);
+  return true;
+}
+
+bool take_aliases(std::string_view& from, std::vector<std::string>& into) {
+  std::uint32_t count = 0;
+  if (!take_number(from, count))
+    return false;
+  for (; count > 0; --count)
+    if (!take_string(from, into.emplace_back()))
+      return false;
+  return true;
+}
 
 /// One item's fields; moves `from` behind them. Answers false where they end
 /// too early.
@@ -50,7 +82,14 @@ bool decode_fields(std::string_view& from, event_fields& into) {
     from.remove_prefix(sizes[i]);
   }
   into.has_state_key = (flags & has_state_key) != 0;
-  return true;
+  if ((flags & has_membership) != 0 && !take_string(from, into.membership))
+    return false;
+  return (flags & has_aliases) == 0 || take_aliases(from, into.aliases);
+}
+
+void append_string(std::string& to, const std::string& what) {
+  append(to, static_cast<std::uint32_t>(what.size()));
+  to += what;
 }
 
 } // namespace
@@ -197,14 +236,22 @@ std::string encode_fields(const batch& what) {
       continue;
     }
     auto& fields = what.fields[item.fields];
-    result += static_cast<char>(has_fields
-                                | (fields.has_state_key ? has_state_key : 0));
+    result += static_cast<char>(
+      has_fields | (fields.has_state_key ? has_state_key : 0)
+      | (fields.membership.empty() ? 0 : has_membership)
+      | (fields.aliases.empty() ? 0 : has_aliases));
     const std::string* parts[]
       = {&fields.type, &fields.sender, &fields.room_id, &fields.state_key};
     for (auto part : parts)
       append(result, static_cast<std::uint32_t>(part->size()));
     for (auto part : parts)
       result += *part;
+    if (!fields.membership.empty())
+      append_string(result, fields.membership);
+    if (!fields.aliases.empty())
+      append(result, static_cast<std::uint32_t>(fields.aliases.size()));
+    for (auto& each : fields.aliases)
+      append_string(result, each);
   }
   return result;
 }

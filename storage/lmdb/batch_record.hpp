@@ -16,9 +16,11 @@ namespace posthorn::storage::lmdb {
 /// - the index: for each item 8 bytes, where it ends (offset into the items, 32
 ///   bits) and its kind (32 bits);
 /// - the feed's name;
-/// - the fields: for each item one byte, 0 when it has none; else 1, or 3 when
-///   there is a state key, then four sizes (32 bits each: type, sender, room
-///   id, state key) and the four strings. Nothing at all where no item has any;
+/// - the fields: for each item one byte, 0 when it has none; else 1, plus 2
+///   when there is a state key, 4 a membership, 8 aliases; then four sizes (32
+///   bits each: type, sender, room id, state key) and the four strings; then,
+///   each string after its size, the membership, and the aliases after their
+///   number. Nothing at all where no item has any;
 /// - the items' JSON, a comma between each two, so that a run of events is
 ///   copied into a body in one piece.
 struct batch_fixed {

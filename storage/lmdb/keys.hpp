@@ -37,12 +37,16 @@ enum class table : std::uint8_t {
   shared = 9,
   /// Table and key: a record that did not match its checksum, as it was found.
   rotten = 10,
+  /// Room, user: whether that local user is joined.
+  members = 11,
+  /// Room: its local aliases.
+  aliases = 12,
 };
 
 /// By table, LMDB's name for it.
-inline constexpr std::array<const char*, 11> table_names
-  = {"meta",   "pool", "parcels",    "queue",  "services", "names",
-     "leases", "seen", "seen_order", "shared", "rotten"};
+inline constexpr std::array<const char*, 13> table_names
+  = {"meta", "pool",       "parcels", "queue",  "services", "names",  "leases",
+     "seen", "seen_order", "shared",  "rotten", "members",  "aliases"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -123,6 +127,18 @@ inline std::string rotten_key(table where, std::string_view key) {
   std::string result(1, static_cast<char>(where));
   return result.append(key);
 }
+
+/// Key in members, or with an empty `user_id` what all keys of a room begin
+/// with: the room id's size in a byte, so that no room's keys lie among
+/// another's. Both ids have at most matrix_id_max bytes: with the size just
+/// what LMDB's keys may have.
+inline std::string member_key(std::string_view room_id,
+                              std::string_view user_id) {
+  std::string result(1, static_cast<char>(room_id.size()));
+  return result.append(room_id).append(user_id);
+}
+
+static_assert(1 + 2 * matrix_id_max <= 511);
 
 /// The lease that a service's writes are fenced by.
 inline std::string lease_name(std::string_view service_id) {

@@ -6,6 +6,7 @@
 #include "storage/lmdb/leases.hpp"
 #include "storage/lmdb/pool.hpp"
 #include "storage/lmdb/queues.hpp"
+#include "storage/lmdb/rooms.hpp"
 #include "storage/lmdb/routing.hpp"
 #include "storage/lmdb/services.hpp"
 
@@ -80,6 +81,13 @@ public:
                                 const page_limits& limits) const override;
   caf::expected<std::uint64_t> cursor() const override;
   caf::expected<std::vector<service_row>> services() const override;
+  caf::error
+  joined(std::string_view room_id,
+         const std::function<void(std::string_view)>& each) const override;
+  caf::expected<bool> is_joined(std::string_view room_id,
+                                std::string_view user_id) const override;
+  caf::expected<std::vector<std::string>>
+  aliases(std::string_view room_id) const override;
   caf::expected<store_stat> stat() const override;
 
 private:
@@ -261,6 +269,25 @@ caf::expected<std::uint64_t> lmdb_store::cursor() const {
 caf::expected<std::vector<service_row>> lmdb_store::services() const {
   reading txn{*env_};
   return read_services(txn, options_);
+}
+
+caf::error
+lmdb_store::joined(std::string_view room_id,
+                   const std::function<void(std::string_view)>& each) const {
+  reading txn{*env_};
+  return read_joined(txn, room_id, each, rot_);
+}
+
+caf::expected<bool> lmdb_store::is_joined(std::string_view room_id,
+                                          std::string_view user_id) const {
+  reading txn{*env_};
+  return read_is_joined(txn, room_id, user_id, rot_);
+}
+
+caf::expected<std::vector<std::string>>
+lmdb_store::aliases(std::string_view room_id) const {
+  reading txn{*env_};
+  return read_aliases(txn, room_id, rot_);
 }
 
 caf::expected<store_stat> lmdb_store::stat() const {

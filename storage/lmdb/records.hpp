@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace posthorn::storage::lmdb {
 
@@ -222,6 +223,34 @@ struct shared_record {
 };
 
 static_assert(sizeof(shared_record) == 16);
+
+/// A record of members. None at all: not joined, as far as is known.
+struct member_record {
+  std::uint64_t checksum = 0;
+  std::uint8_t joined = 0;
+  /// Whether the feed said so: then an import does not change it any more.
+  std::uint8_t from_feed = 0;
+  std::array<std::uint8_t, 6> zero{};
+};
+
+static_assert(sizeof(member_record) == 16);
+
+/// The fixed part of a record of aliases; for each alias its size (32 bits) and
+/// its bytes follow.
+struct alias_fixed {
+  std::uint64_t checksum = 0;
+  std::uint32_t count = 0;
+  /// As in member_record.
+  std::uint8_t from_feed = 0;
+  std::array<std::uint8_t, 3> zero{};
+};
+
+static_assert(sizeof(alias_fixed) == 16);
+
+/// A record of aliases, decoded.
+struct alias_set : alias_fixed {
+  std::vector<std::string> names;
+};
 
 // -- reading and writing ------------------------------------------------------
 

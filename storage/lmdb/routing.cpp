@@ -3,6 +3,7 @@
 
 #include "storage/lmdb/cutting.hpp"
 #include "storage/lmdb/leases.hpp"
+#include "storage/lmdb/rooms.hpp"
 #include "storage/lmdb/services.hpp"
 
 #include <algorithm>
@@ -138,6 +139,7 @@ routed route_step::carry_out() {
   for (auto& each : what_.parcels)
     place(each);
   clear_pool();
+  store_changes(scope_, what_.rooms);
   scope_.count.cursor = what_.to;
   cut_idle();
   for (auto& [service, queue] : queues_)

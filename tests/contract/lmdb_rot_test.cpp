@@ -215,4 +215,35 @@ TEST_CASE("a store with rotten counters is not opened") {
   CHECK(text_of(store.error()).find("counters") != std::string::npos);
 }
 
+TEST_CASE("a rotten membership counts as joined, rotten aliases as none, until "
+          "the feed or an import says it anew") {
+  workbench bench;
+  auto& rig = dynamic_cast<lmdb_rig&>(*bench.rig);
+  const std::string room = "!a:x";
+  auto say = [&](bool joined) {
+    auto what = std::make_shared<room_changes>();
+    what->memberships.push_back({room, "@bob:x", joined});
+    what->aliases.push_back({room, {"#a:x"}});
+    return storage::learn{bench.sorter, what};
+  };
+  auto step = bench.routing_of_pool();
+  step->rooms = {{{room, "@bob:x", false}}, {{room, {"#a:x"}}}};
+  bench.done(storage::route{step});
+  using storage::lmdb::member_key;
+  rig.flip_record(storage::lmdb::table::members, member_key(room, "@bob:x"));
+  rig.flip_record(storage::lmdb::table::aliases, room);
+  CHECK(bench.it().is_joined(room, "@bob:x") == true);
+  int joined = 0;
+  CHECK(!bench.it().joined(room, [&](std::string_view) { ++joined; }));
+  CHECK(joined == 1);
+  CHECK(bench.it().aliases(room)->empty());
+  REQUIRE(rig.reports.size() == 2);
+  CHECK(rig.reports[0].find("@bob:x in !a:x") != std::string::npos);
+  CHECK(rig.reports[1].find("the aliases of !a:x") != std::string::npos);
+  bench.done(say(true));
+  bench.done(say(false));
+  CHECK(bench.it().is_joined(room, "@bob:x") == false);
+  CHECK(bench.it().aliases(room)->size() == 1);
+}
+
 TEST_SUITE_END();

@@ -35,6 +35,14 @@ public:
   std::uint64_t at = 0;
   /// The routings that were carried out.
   std::vector<routing> routings;
+  /// Of each room, by user: whether joined, and whether the feed said so.
+  std::map<std::string, std::map<std::string, std::pair<bool, bool>>> members;
+  /// Of each room: its aliases, and whether the feed said so.
+  std::map<std::string, std::pair<std::vector<std::string>, bool>> alias_sets;
+  /// How often joined() was asked.
+  mutable int rooms_read = 0;
+  /// Whether joined() answers store_failed.
+  bool reading_fails = false;
 
   std::vector<caf::expected<storage::reply>>
   commit(std::span<const storage::mutation> work) override {
@@ -58,6 +66,37 @@ public:
 
   caf::expected<std::vector<service_row>> services() const override {
     return std::vector<service_row>{};
+  }
+
+  caf::error
+  joined(std::string_view room_id,
+         const std::function<void(std::string_view)>& each) const override {
+    ++rooms_read;
+    if (reading_fails)
+      return fault_of(ec::store_failed);
+    const auto room = members.find(std::string{room_id});
+    if (room != members.end())
+      for (const auto& [user, known] : room->second)
+        if (known.first)
+          each(user);
+    return {};
+  }
+
+  caf::expected<bool> is_joined(std::string_view room_id,
+                                std::string_view user_id) const override {
+    const auto room = members.find(std::string{room_id});
+    if (room == members.end())
+      return false;
+    const auto user = room->second.find(std::string{user_id});
+    return user != room->second.end() && user->second.first;
+  }
+
+  caf::expected<std::vector<std::string>>
+  aliases(std::string_view room_id) const override {
+    const auto room = alias_sets.find(std::string{room_id});
+    if (room == alias_sets.end())
+      return std::vector<std::string>{};
+    return room->second.first;
   }
 
   caf::expected<storage::store_stat> stat() const override {
@@ -113,6 +152,7 @@ private:
     page = pool_page{};
     page.from = at;
     routings.push_back(*x.what);
+    take(x.what->rooms, true);
     routed result;
     for (const auto& who : x.what->addressees)
       result.services.push_back(who.service);
@@ -168,6 +208,31 @@ private:
 
   answer run(const storage::give_lease&) {
     return storage::reply{storage::nothing_more{}};
+  }
+
+  answer run(const storage::learn& x) {
+    if (auto e = trouble("learn"))
+      return e;
+    if (x.epoch != current_epoch)
+      return fault_of(ec::fenced);
+    return storage::reply{take(*x.what, false)};
+  }
+
+  storage::learned take(const room_changes& what, bool from_feed) {
+    storage::learned result;
+    const auto put = [&](auto& known, const auto& value) {
+      if (known.second && !from_feed) {
+        ++(known.first == value ? result.same : result.outdated);
+        return;
+      }
+      ++(known.first == value ? result.same : result.changed);
+      known = {value, from_feed};
+    };
+    for (const auto& one : what.memberships)
+      put(members[one.room_id][one.user_id], one.joined);
+    for (const auto& one : what.aliases)
+      put(alias_sets[one.room_id], one.aliases);
+    return result;
   }
 
   static caf::error fault_of(ec code) {

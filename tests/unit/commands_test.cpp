@@ -186,4 +186,27 @@ TEST_CASE_FIXTURE(fixture, "check writes JSON on request") {
   CHECK(report["warnings"].empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "check warns about exclusive entries that two "
+                           "services share, and about slow patterns") {
+  dir.write("p.yaml", "server_name: h\n"
+                      "app_service_config_files: [r/*.yaml]\n");
+  const auto a = dir.write("r/a.yaml", registration_text("a"));
+  const auto b
+    = dir.write("r/b.yaml", with(registration_text("b"), "@_b_", "@_a_"));
+  const auto c
+    = dir.write("r/c.yaml", with(with(registration_text("c"), "@_c_", "@_a_"),
+                                 "exclusive: true", "exclusive: false"));
+  check_options options;
+  options.config = dir.path("p.yaml");
+  options.slow = [](const std::string& x) { return x == "@_a_.*"; };
+  CHECK(run_check(options, out, err) == 0);
+  const auto slow = ": namespaces.users[0].regex: warning: \"@_a_.*\" is "
+                    "matched by backtracking, the slow way\n";
+  CHECK(out.str()
+        == a + slow + b + slow + b
+             + ": namespaces.users[0]: warning: \"@_a_.*\" is exclusive to "
+               "service 'a' too ("
+             + a + ")\n" + c + slow + "3 services, 0 errors, 4 warnings\n");
+}
+
 TEST_SUITE_END();

@@ -145,7 +145,8 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(warn(with(mild, "http://127.0.0.1:9001", "null"), "url: is null"));
 }
 
-TEST_CASE_FIXTURE(fixture, "every error of every file is reported at once") {
+TEST_CASE_FIXTURE(fixture,
+                  "R8: every error of every file is reported at once") {
   dir.write("r/a.yaml", "id: a\n");
   dir.write("r/b.yaml", registration_text("a") + "id: b\n");
   dir.write("own.yaml", "nonsense");

@@ -73,26 +73,33 @@ TEST_CASE_FIXTURE(fixture, "a draining node refuses transactions") {
 
 TEST_CASE("a target says for whom it is, and what is below") {
   const auto addressed
-    = parse_feed_target("/as/irc/_matrix/app/v1/transactions/17");
+    = *parse_feed_target("/as/irc/_matrix/app/v1/transactions/17");
   CHECK(addressed.service == "irc");
   CHECK(addressed.segments
         == strings{"_matrix", "app", "v1", "transactions", "17"});
-  const auto catch_all = parse_feed_target("/transactions/17");
+  const auto catch_all = *parse_feed_target("/transactions/17");
   CHECK(!catch_all.service);
   CHECK(catch_all.segments == strings{"transactions", "17"});
 }
 
 TEST_CASE("an encoded slash in an id does not make a segment") {
   const auto target
-    = parse_feed_target("/as/irc/_matrix/app/v1/rooms/%23a%2Fb%3Ax");
+    = *parse_feed_target("/as/irc/_matrix/app/v1/rooms/%23a%2Fb%3Ax");
   CHECK(target.segments.back() == "#a/b:x");
   CHECK(target.passed_on == "/_matrix/app/v1/rooms/%23a%2Fb%3Ax");
 }
 
 TEST_CASE("the access token is not passed on to the service") {
-  CHECK(parse_feed_target("/as/a/x?b=1&access_token=secret&c=2").passed_on
+  CHECK(parse_feed_target("/as/a/x?b=1&access_token=secret&c=2")->passed_on
         == "/x?b=1&c=2");
-  CHECK(parse_feed_target("/as/a/x?access_token=secret").passed_on == "/x");
+  CHECK(parse_feed_target("/as/a/x?access_token=secret")->passed_on == "/x");
+}
+
+TEST_CASE("a target with a broken escape is none") {
+  CHECK(!parse_feed_target("/as/irc/_matrix/app/v1/users/%4"));
+  CHECK(!parse_feed_target("/as/%zz/_matrix/app/v1/ping"));
+  CHECK(!parse_feed_target("/_matrix/app/v1/users/a%00b"));
+  CHECK(!parse_feed_target("*"));
 }
 
 TEST_SUITE_END();

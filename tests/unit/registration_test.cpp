@@ -243,7 +243,7 @@ TEST_CASE("protocols of a service without url are warned about") {
   CHECK(mentions(set.warnings, {"irc.yaml:2: protocols:"}));
 }
 
-TEST_CASE("every error of every file is reported at once") {
+TEST_CASE("R8: every error of every file is reported at once") {
   auto set = load_two("id: \"\"\nurl: 5\nas_token: 6\nnamespaces: {rooms: 1}\n",
                       "a: 1\na: 2\n");
   // Five fields and a missing sender and hs_token in one file; a duplicate key

@@ -15,6 +15,7 @@
 #include <vector>
 
 using namespace posthorn;
+using list = std::vector<std::string>;
 
 namespace {
 
@@ -191,7 +192,6 @@ TEST_CASE("each part becomes items of its kind, the preferred name first") {
     "org.matrix.msc3202.device_lists":{"changed":[]},
     "org.matrix.msc3202.device_unused_fallback_key_types":{"f":1},
     "events":[{"e":1}]})");
-  using list = std::vector<std::string>;
   CHECK(items_of(all, item_kind::event) == list{R"({"e":1})"});
   CHECK(items_of(all, item_kind::ephemeral) == list{R"({"new":1})", "{}"});
   CHECK(items_of(all, item_kind::to_device) == list{R"({"t":1})"});
@@ -226,6 +226,67 @@ TEST_CASE("fields are decoded from the events, only when wanted") {
   CHECK(what.fields[1].sender.empty());
   CHECK(what.fields[1].room_id == "\xef\xbf\xbd");
   CHECK_FALSE(what.fields[1].has_state_key);
+}
+
+TEST_CASE("a member event's membership is read from its own content") {
+  auto body = R"({"events":[
+    {"content":{"membership":"leave","mem\u0062ership":"join"},
+     "type":"m.room.member","state_key":"@a:x"},
+    {"type":"m.room.member","state_key":"@a:x","content":{"membership":7},
+     "unsigned":{"content":{"membership":"join"},"invite_room_state":[
+       {"type":"m.room.member","content":{"membership":"join"}}]}},
+    {"type":"m.room.member","state_key":"@a:x",
+     "content":{"membership":"join"},"content":["membership","join"]},
+    {"type":"m.room.member","state_key":"@a:x",
+     "content":{"x":{"membership":"join"}},"membership":"join"},
+    {"type":"m.room.member","content":{"membership":"join"}},
+    {"type":"m.room.message","state_key":"@a:x",
+     "content":{"membership":"join"}}]})";
+  auto what = sliced(body, true);
+  REQUIRE(what.fields.size() == 6);
+  CHECK(what.fields[0].membership == "join");
+  for (std::size_t i = 1; i < what.fields.size(); ++i) {
+    CAPTURE(i);
+    CHECK(what.fields[i].membership.empty());
+  }
+}
+
+TEST_CASE("I6: a room's aliases are read from its canonical alias event") {
+  auto body = R"({"events":[
+    {"type":"m.room.canonical_alias","state_key":"",
+     "content":{"alias":"#\u0061:x","alt_aliases":["#b:x",7,["#no:x"],"#c:x"]}},
+    {"type":"m.room.canonical_alias","state_key":"",
+     "content":{"alias":null,"alt_aliases":"#no:x"}},
+    {"type":"m.room.aliases","state_key":"x","content":{"alias":"#no:x"}},
+    {"type":"m.room.canonical_alias","content":{"alias":"#no:x"}},
+    {"type":"m.room.canonical_alias","state_key":"",
+     "content":{"alt_aliases":["#no:x"],"alt_aliases":["#d:x"]}}]})";
+  auto what = sliced(body, true);
+  REQUIRE(what.fields.size() == 5);
+  CHECK(what.fields[0].aliases == list{"#a:x", "#b:x", "#c:x"});
+  CHECK(what.fields[1].aliases.empty());
+  CHECK(what.fields[2].aliases.empty());
+  CHECK(what.fields[3].aliases.empty());
+  CHECK(what.fields[4].aliases == list{"#d:x"});
+}
+
+TEST_CASE("broken JSON inside an event's content is refused, also where its "
+          "fields are wanted") {
+  slicing_options options;
+  options.want_fields = true;
+  for (auto content :
+       {R"({"membership":"join" "a":1})", R"({"alt_aliases":["#a:x",]})",
+        R"({"alt_aliases":["\x"]})", R"({"membership":tru})"}) {
+    CAPTURE(content);
+    CHECK(refusal(with_event(R"({"content":)" + std::string{content} + "}"),
+                  options)
+            .starts_with("not_json"));
+  }
+  std::string deep(600, '[');
+  deep.append(600, ']');
+  CHECK(
+    refusal(with_event(R"({"content":{"alt_aliases":)" + deep + "}}"), options)
+      .starts_with("bad_json"));
 }
 
 TEST_CASE("the digest is that of the event ids in order") {

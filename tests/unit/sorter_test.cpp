@@ -59,13 +59,27 @@ struct fixture : virtual_time {
         {number, id, config,
          spawn(counting_service, id == std::string{"irc"} ? irc : log)});
     }
-    known->decide = [](const event_fields& event, std::vector<service_no>& to) {
-      if (event.sender == "@irc")
-        to = {1};
-      else if (event.sender == "@both")
-        to = {1, 2};
-    };
+    known->rooms = std::make_shared<room_interest>(names(), store,
+                                                   room_interest_options{"x"});
     services = known;
+  }
+
+  /// Service 1 wants @irc and whoever is named @irc_..., both want @both.
+  static name_interest names() {
+    static const std::vector<service_no> nobody;
+    static const std::vector<service_no> irc_only{1};
+    static const std::vector<service_no> both{1, 2};
+    name_interest result;
+    result.users = [](std::string_view user) -> const auto& {
+      if (user == "@both")
+        return both;
+      return user.starts_with("@irc") ? irc_only : nobody;
+    };
+    result.rooms = [](std::string_view) -> const auto& {
+      return nobody;
+    };
+    result.aliases = result.rooms;
+    return result;
   }
 
   void start(bool wake_on_arrival = false) {
@@ -204,6 +218,114 @@ TEST_CASE_FIXTURE(fixture, "a drained sorter takes no page any more") {
   fill({entry(1, "irc", 3)});
   run_for(10s);
   CHECK(store->routings.empty());
+}
+
+TEST_CASE_FIXTURE(fixture, "I17: what a page says about rooms is stored with "
+                           "it, and counts for the events behind") {
+  start();
+  auto page = entry(1, "", 3);
+  for (auto& each : page.fields)
+    each.room_id = "!g:x";
+  auto& join = page.fields[1];
+  join.type = "m.room.member";
+  join.has_state_key = true;
+  join.state_key = "@irc_bob:x";
+  join.membership = "join";
+  fill({page});
+  run_for(1s);
+  const auto& done = store->routings.at(0);
+  REQUIRE(done.parcels.size() == 1);
+  CHECK(done.parcels[0].to == std::vector<service_no>{1});
+  CHECK(done.parcels[0].pieces[0].first == 1);
+  CHECK(done.parcels[0].pieces[0].count == 2);
+  REQUIRE(done.rooms.memberships.size() == 1);
+  CHECK(store->members["!g:x"]["@irc_bob:x"].first);
+}
+
+TEST_CASE_FIXTURE(fixture, "what a page said about rooms does not count when "
+                           "its routing failed") {
+  start();
+  auto page = entry(1, "", 1);
+  auto& join = page.fields[0];
+  join.room_id = "!g:x";
+  join.type = "m.room.member";
+  join.has_state_key = true;
+  join.state_key = "@irc_bob:x";
+  join.membership = "join";
+  fill({page});
+  store->fault = [](const std::string& what) {
+    return what == "route" ? fault(ec::store_failed, "I/O error")
+                           : caf::error{};
+  };
+  run_for(1s);
+  store->fault = nullptr;
+  auto message = entry(1, "", 1);
+  message.fields[0].room_id = "!g:x";
+  fill({message});
+  run_for(1s);
+  CHECK(store->routings.at(0).parcels.empty());
+  CHECK(store->routings.at(0).rooms.empty());
+}
+
+TEST_CASE_FIXTURE(fixture,
+                  "a page stays in the pool while the store cannot say "
+                  "who is in a room") {
+  start();
+  store->reading_fails = true;
+  fill({entry(1, "", 1)});
+  run_for(3s);
+  CHECK(store->at == 0);
+  store->reading_fails = false;
+  run_for(1s);
+  CHECK(store->at == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "what is learned about rooms is stored under the "
+                           "sorter's epoch and counts from the next page on") {
+  start();
+  auto message = entry(1, "", 1);
+  message.fields[0].room_id = "!g:x";
+  fill({message});
+  run_for(1s);
+  CHECK(store->routings.at(0).parcels.empty());
+  auto facts = std::make_shared<room_changes>();
+  facts->memberships.push_back({"!g:x", "@irc_bob:x", true});
+  const auto done = ask<storage::learned>(aut, storage::learn{0, facts});
+  REQUIRE(done);
+  CHECK(done->changed == 1);
+  message.position = 2;
+  fill({message});
+  run_for(1s);
+  CHECK(store->routings.at(1).parcels.size() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "nothing is learned under another's epoch, or while "
+                           "draining, and sorting goes on") {
+  start();
+  auto facts = std::make_shared<room_changes>();
+  store->current_epoch = 2;
+  auto refused = ask<storage::learned>(aut, storage::learn{0, facts});
+  REQUIRE(!refused);
+  CHECK(is(refused.error(), ec::fenced));
+  store->current_epoch = 1;
+  fill({entry(1, "irc", 1)});
+  run_for(1s);
+  CHECK(store->routings.size() == 1);
+  CHECK(ask<storage::nothing_more>(aut, drain_atom::value));
+  refused = ask<storage::learned>(aut, storage::learn{0, facts});
+  REQUIRE(!refused);
+  CHECK(is(refused.error(), ec::draining));
+}
+
+TEST_CASE_FIXTURE(fixture, "items of the catch-all feed that are no events are "
+                           "for nobody") {
+  start();
+  auto typing = entry(1, "", 1);
+  typing.kinds[0] = item_kind::ephemeral;
+  typing.fields[0].sender = "@irc";
+  fill({typing});
+  run_for(1s);
+  CHECK(store->routings.at(0).parcels.empty());
 }
 
 TEST_CASE("small transactions for one service become one run, even with others "

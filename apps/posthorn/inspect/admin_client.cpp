@@ -65,9 +65,10 @@ std::unique_ptr<httplib::Client> connect(const std::string& url) {
 
 } // namespace
 
-caf::expected<json> ask_admin(const admin_target& target,
-                              const std::string& method,
-                              const std::string& path) {
+caf::expected<std::string> ask_admin_text(const admin_target& target,
+                                          const std::string& method,
+                                          const std::string& path,
+                                          const std::string& body) {
   const auto where = find_endpoint(target);
   if (!where)
     return where.error();
@@ -78,18 +79,34 @@ caf::expected<json> ask_admin(const admin_target& target,
   request.set_header("Host", "posthorn");
   if (!where->token.empty())
     request.set_header("Authorization", "Bearer " + where->token);
+  request.body = body;
   const auto answer = client->send(request);
   if (!answer)
     return fault(ec::bad_address, "no node answers on " + where->url + ": "
                                     + httplib::to_string(answer.error()));
-  auto body = json::parse(answer->body, nullptr, false);
-  if (answer->status == 200 && !body.is_discarded())
-    return body;
+  if (answer->status == 200)
+    return answer->body;
+  const auto parsed = json::parse(answer->body, nullptr, false);
   const auto text
-    = body.is_object() ? body.value("error", answer->body) : answer->body;
+    = parsed.is_object() ? parsed.value("error", answer->body) : answer->body;
   return fault(answer->status == 404 ? ec::unknown_service : ec::bad_address,
                where->url + " answered " + std::to_string(answer->status) + ": "
                  + text);
+}
+
+caf::expected<json> ask_admin(const admin_target& target,
+                              const std::string& method,
+                              const std::string& path,
+                              const std::string& body) {
+  const auto text = ask_admin_text(target, method, path, body);
+  if (!text)
+    return text.error();
+  auto parsed = json::parse(*text, nullptr, false);
+  if (parsed.is_discarded())
+    return fault(ec::bad_address,
+                 "what answers to " + method + " " + path
+                   + " is no node's admin API: its answer is not JSON");
+  return parsed;
 }
 
 } // namespace posthorn

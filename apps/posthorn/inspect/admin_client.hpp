@@ -18,11 +18,19 @@ struct admin_target {
   std::string url;
 };
 
-/// Makes one request and returns the answer's JSON. Errors: bad_config (no
-/// address known, or a broken file), bad_address (nobody answers there), and
-/// for an error of the API its text, under unknown_service for a 404.
+/// Makes one request, with `body` if that is not empty, and returns the
+/// answer's text. Errors: bad_config (no address known, or a broken file),
+/// bad_address (nobody answers there), and for an error of the API its text,
+/// under unknown_service for a 404.
+caf::expected<std::string> ask_admin_text(const admin_target& target,
+                                          const std::string& method,
+                                          const std::string& path,
+                                          const std::string& body = {});
+
+/// The same for an answer that is JSON.
 caf::expected<nlohmann::json> ask_admin(const admin_target& target,
                                         const std::string& method,
-                                        const std::string& path);
+                                        const std::string& path,
+                                        const std::string& body = {});
 
 } // namespace posthorn

@@ -123,6 +123,15 @@ int run_metrics(const admin_target& target, bool as_json, std::ostream& out,
   return code;
 }
 
+int run_metrics_text(const admin_target& target, std::ostream& out,
+                     std::ostream& err) {
+  const auto text = ask_admin_text(target, "GET", "/metrics");
+  if (!text)
+    return refuse(err, text.error());
+  out << *text;
+  return 0;
+}
+
 int run_store_stat(const admin_target& target, bool as_json, std::ostream& out,
                    std::ostream& err) {
   int code = 0;

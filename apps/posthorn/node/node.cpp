@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/posthorn/node/node.hpp"
 
+#include "actors/admin/room_lines.hpp"
 #include "actors/courier/courier.hpp"
 #include "actors/metrics/metrics.hpp"
 #include "actors/pool/pool.hpp"
@@ -16,6 +17,7 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <utility>
@@ -47,8 +49,10 @@ node::node() {
   actor_config_.set("scheduler.policy", caf::atom("sharing"));
 }
 
-caf::expected<std::unique_ptr<node>> node::start(loaded what) {
+caf::expected<std::unique_ptr<node>>
+node::start(loaded what, std::function<loaded()> reread) {
   std::unique_ptr<node> result{new node};
+  result->reread_ = std::move(reread);
   result->setup_ = std::move(what);
   if (auto why = result->open_store())
     return why;
@@ -120,16 +124,21 @@ caf::error node::spawn_actors() {
   wiring.epoch = std::get<lease>(*granted.front()).epoch;
   wiring.poll_interval = setup_.config.sorter.poll_interval;
   wiring.wake_on_arrival = setup_.config.sorter.wake_on_arrival;
-  sorter_ = sys_->spawn(sorter, census_, std::move(wiring));
+  sorter_ = sys_->spawn<caf::detached>(sorter, census_, std::move(wiring));
   if (setup_.config.sorter.wake_on_arrival)
     caf::anon_send(writer_, arrival_listener{sorter_});
-  feeds_ = std::make_unique<feed_api>(*sys_, intake_, courier_,
-                                      make_feeds(**services));
+  auto feeds = make_feeds(**services);
+  if (!feeds)
+    return std::move(feeds.error());
+  feeds_
+    = std::make_unique<feed_api>(*sys_, intake_, courier_, std::move(*feeds));
   admin_wiring shown;
   shown.node = setup_.config.name;
   shown.version = version;
   shown.store = store_;
   shown.metrics = metrics_;
+  shown.sorter = sorter_;
+  shown.server_name = setup_.config.server_name;
   if (!setup_.config.admin_token.empty())
     shown.admin_token = digest_of(setup_.config.admin_token);
   shown.not_ready = [this]() -> std::optional<std::string> {
@@ -139,6 +148,16 @@ caf::error node::spawn_actors() {
       return "draining";
     return std::nullopt;
   };
+  shown.reload = [this] { return reload(); };
+  shown.listeners = [this] {
+    std::vector<std::pair<std::string, const listener_counters*>> result;
+    // Before that they are still being made.
+    if (serving_)
+      result = {{"feed", &feed_listener_->counters()},
+                {"admin", &admin_listener_->counters()}};
+    return result;
+  };
+  shown.queries = &feeds_->gate();
   admin_ = std::make_unique<admin_api>(*sys_, std::move(shown), *services);
   return {};
 }
@@ -176,7 +195,9 @@ caf::expected<directory_ptr> node::make_directory() {
       running_[id] = spawn_service({numbers[i], mine.epoch}, config);
       ++granted;
     }
-    const auto actor = running_.find(id);
+    // A reload may have taken its url away; the actor is ended after this.
+    const auto actor
+      = config->registration.url ? running_.find(id) : running_.end();
     result->add({numbers[i], id, config,
                  actor != running_.end() ? actor->second : service_actor{}});
   }
@@ -187,18 +208,33 @@ caf::expected<directory_ptr> node::make_directory() {
   for (const auto& row : *rows)
     if (result->by_id.count(row.id) == 0)
       result->add({row.number, row.id, nullptr, {}});
+  if (auto why = add_interest(*result))
+    return why;
+  return directory_ptr{std::move(result)};
+}
+
+caf::error node::add_interest(directory& to) const {
   auto matcher = std::make_shared<interest>(setup_.config.server_name);
-  for (const auto& service : result->services)
+  for (const auto& service : to.services)
     if (service.actor)
-      if (auto why = matcher->add(service.number,
-                                  service.config->registration))
+      if (auto why = matcher->add(service.number, service.config->registration))
         return why;
   matcher->build();
-  result->decide
-    = [matcher](const event_fields& event, std::vector<service_no>& to) {
-        matcher->decide(event, to);
-      };
-  return directory_ptr{std::move(result)};
+  name_interest names;
+  names.users = [matcher](std::string_view user) -> const auto& {
+    return matcher->users_of(user);
+  };
+  names.rooms = [matcher](std::string_view room) -> const auto& {
+    return matcher->rooms_of(room);
+  };
+  names.aliases = [matcher](std::string_view alias) -> const auto& {
+    return matcher->aliases_of(alias);
+  };
+  room_interest_options options;
+  options.server_name = setup_.config.server_name;
+  to.rooms = std::make_shared<room_interest>(std::move(names), store_,
+                                             std::move(options));
+  return {};
 }
 
 service_actor node::spawn_service(claim who, service_config_ptr config) {
@@ -211,16 +247,22 @@ service_actor node::spawn_service(claim who, service_config_ptr config) {
   return sys_->spawn(service, census_, std::move(wiring));
 }
 
-std::shared_ptr<const feed_directory>
+caf::expected<std::shared_ptr<const feed_directory>>
 node::make_feeds(const directory& services) const {
   auto result = std::make_shared<feed_directory>();
   for (const auto& one : services.services)
     if (one.config && one.config->registration.url)
       result->addressed[one.id]
         = {digest_of(one.config->registration.hs_token), one.config, one.actor};
-  if (setup_.own)
+  if (setup_.own) {
+    auto askable
+      = query_directory::make(setup_.config.server_name, setup_.services);
+    if (!askable)
+      return std::move(askable.error());
+    result->askable = std::move(*askable);
     result->catch_all = digest_of(setup_.own->hs_token);
-  return result;
+  }
+  return std::shared_ptr<const feed_directory>{std::move(result)};
 }
 
 caf::error node::open_listeners() {
@@ -235,10 +277,13 @@ caf::error node::open_listeners() {
         api->handle(request, response);
       });
   };
+  // An import comes in larger pieces than a feed may be allowed.
+  limits.body_max = std::max<std::size_t>(limits.body_max, import_body_max);
   auto admin = open(setup_.config.admin, admin_);
   if (!admin)
     return std::move(admin.error());
   admin_listener_ = std::move(*admin);
+  limits.body_max = setup_.config.limits.max_request;
   auto feed = open(setup_.config.listen, feeds_);
   if (!feed)
     return std::move(feed.error());
@@ -247,7 +292,39 @@ caf::error node::open_listeners() {
   return {};
 }
 
-caf::error node::reload(loaded what) {
+reload_report node::reload() {
+  const auto finding = [](const problem& x) {
+    return reload_finding{x.file, x.line, x.field, x.text};
+  };
+  std::lock_guard guard{reloading_};
+  reload_report done;
+  auto what = reread_();
+  for (const auto& warning : what.warnings) {
+    spdlog::warn("reload: {}", to_string(warning));
+    done.warnings.push_back(finding(warning));
+  }
+  for (const auto& error : what.errors) {
+    spdlog::error("reload: {}", to_string(error));
+    done.errors.push_back(finding(error));
+  }
+  if (done.errors.empty())
+    if (const auto why = take_services(std::move(what), done)) {
+      spdlog::error("reload: {}", text_of(why));
+      done.errors.push_back({{}, 0, {}, text_of(why)});
+    }
+  if (done.errors.empty())
+    spdlog::info("reload: {} services, {} started, {} stopped", done.services,
+                 done.started, done.stopped);
+  else
+    spdlog::error("reload: {} errors, the services stay as they were",
+                  done.errors.size());
+  return done;
+}
+
+caf::error node::take_services(loaded what, reload_report& done) {
+  if (draining_)
+    return fault(ec::draining, "the node is shutting down");
+  const auto before = running_.size();
   // What cannot change while running stays as it was.
   std::swap(what.config, setup_.config);
   std::swap(what, setup_);
@@ -260,8 +337,15 @@ caf::error node::reload(loaded what) {
     std::swap(what, setup_);
     return std::move(services.error());
   }
+  auto feeds = make_feeds(**services);
+  if (!feeds) {
+    std::swap(what, setup_);
+    return std::move(feeds.error());
+  }
+  done.services = setup_.services.size();
+  done.started = running_.size() - before;
   for (const auto& one : (*services)->services)
-    if (one.actor)
+    if (one.actor && one.config)
       caf::anon_send(one.actor, one.config);
   for (auto i = running_.begin(); i != running_.end();) {
     if (wanted.count(i->first) > 0) {
@@ -272,15 +356,17 @@ caf::error node::reload(loaded what) {
                  i->first);
     caf::anon_send_exit(i->second, caf::exit_reason::user_shutdown);
     i = running_.erase(i);
+    ++done.stopped;
   }
   caf::anon_send(sorter_, *services);
-  feeds_->replace(make_feeds(**services));
+  feeds_->replace(std::move(*feeds));
   admin_->replace(*services);
   return {};
 }
 
 void node::drain() {
   draining_ = true;
+  std::lock_guard guard{reloading_};
   caf::scoped_actor self{*sys_};
   const auto ignore = [](const caf::error&) {};
   const auto done = [](const storage::nothing_more&) {};

@@ -15,8 +15,10 @@
 #include <caf/expected.hpp>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace posthorn {
@@ -25,19 +27,22 @@ namespace posthorn {
 /// undone in a certain order by hand; destruction ends everything.
 class node {
 public:
-  /// Opens the store, takes the leases, spawns the actors and listens. Errors:
-  /// those of open_lmdb() and listen().
-  static caf::expected<std::unique_ptr<node>> start(loaded what);
+  /// Opens the store, takes the leases, spawns the actors and listens. `reread`
+  /// loads the configuration again for a reload, on any thread. Errors: those
+  /// of open_lmdb() and listen().
+  static caf::expected<std::unique_ptr<node>>
+  start(loaded what, std::function<loaded()> reread);
 
   node(const node&) = delete;
   node& operator=(const node&) = delete;
   ~node();
 
-  /// Takes the services of `what` for those it has: new ones start, removed
-  /// ones stop and keep their queues, changed ones use their new settings from
-  /// the next attempt on. What concerns listening and the store stays as it
-  /// was. Errors: those of the store; then nothing has changed.
-  caf::error reload(loaded what);
+  /// Reads the configuration again. Without an error its services take the
+  /// place of those there are: new ones start, removed ones stop and keep their
+  /// queues, changed ones use their new settings from the next attempt on. What
+  /// concerns listening and the store stays as it was. Writes what it found to
+  /// the log. May be called from any thread; reloads follow each other.
+  reload_report reload();
 
   /// Refuses transactions from now on, and waits until what is open has been
   /// answered, at most drain_timeout.
@@ -57,13 +62,22 @@ private:
   caf::error spawn_actors();
   caf::error open_listeners();
 
+  /// Takes the services of `what`. Errors: those of the store, or draining;
+  /// then nothing has changed.
+  caf::error take_services(loaded what, reload_report& done);
+
   /// The services of `setup_`, enrolled and leased, with the actors that
   /// `running` has already; the others are spawned.
   caf::expected<directory_ptr> make_directory();
+  /// Gives the directory what decides on the catch-all feed.
+  caf::error add_interest(directory& to) const;
   service_actor spawn_service(claim who, service_config_ptr config);
-  std::shared_ptr<const feed_directory>
+  caf::expected<std::shared_ptr<const feed_directory>>
   make_feeds(const directory& services) const;
 
+  /// Held by a reload, and while draining.
+  std::mutex reloading_;
+  std::function<loaded()> reread_;
   loaded setup_;
   std::shared_ptr<storage::store> store_;
   census_ptr census_ = std::make_shared<census>();

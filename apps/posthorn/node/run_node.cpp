@@ -47,28 +47,12 @@ void report(const loaded& what) {
     spdlog::error("{}", to_string(error));
 }
 
-void reload(node& running, const node_options& options) {
-  auto what = load_config(options.config_file, options.flags, check_pattern);
-  report(what);
-  if (!what.errors.empty()) {
-    spdlog::error("reload: {} errors, the services stay as they were",
-                  what.errors.size());
-    return;
-  }
-  const auto count = what.services.size();
-  if (auto why = running.reload(std::move(what)))
-    spdlog::error("reload: {}", text_of(why));
-  else
-    spdlog::info("reload: {} services", count);
-}
-
-void serve(node& running, const node_options& options,
-           const sigset_t& signals) {
+void serve(node& running, const sigset_t& signals) {
   for (int signal = 0;;) {
     if (sigwait(&signals, &signal) != 0)
       continue;
     if (signal == SIGHUP)
-      reload(running, options);
+      running.reload();
     else if (signal == SIGUSR1)
       running.log_dump();
     else
@@ -85,7 +69,10 @@ int run_node(const node_options& options) {
   spdlog::set_level(spdlog::level::from_str(options.log_level));
   spdlog::flush_on(spdlog::level::trace);
   raise_descriptor_limit();
-  auto what = load_config(options.config_file, options.flags, check_pattern);
+  const auto read = [options] {
+    return load_config(options.config_file, options.flags, check_pattern);
+  };
+  auto what = read();
   report(what);
   if (!what.errors.empty())
     return 1;
@@ -93,14 +80,14 @@ int run_node(const node_options& options) {
   const auto count = what.services.size();
   const auto listening = to_string(what.config.listen);
   const auto admin = to_string(what.config.admin);
-  auto running = node::start(std::move(what));
+  auto running = node::start(std::move(what), read);
   if (!running) {
     spdlog::error("{}", text_of(running.error()));
     return 1;
   }
   spdlog::info("node {} {}: {} services, feeds on {}, admin on {}", name,
                version, count, listening, admin);
-  serve(**running, options, signals);
+  serve(**running, signals);
   spdlog::info("stopping: open requests get their answers first");
   (*running)->drain();
   running->reset();

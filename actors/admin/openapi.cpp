@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/admin/openapi.hpp"
+
+namespace posthorn {
+
+const char* const openapi_document = R"json({
+  "openapi": "3.0.3",
+  "info": {
+    "title": "Posthorn admin API",
+    "version": "1",
+    "description": "What operators see and order. JSON keys are stable; more may come."
+  },
+  "security": [{"admin_token": []}],
+  "components": {
+    "securitySchemes": {
+      "admin_token": {"type": "http", "scheme": "bearer", "description": "admin_token of posthorn.yaml; none is asked for where none is set."}
+    },
+    "parameters": {
+      "service": {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}, "description": "The id of a registration."}
+    },
+    "schemas": {
+      "error": {
+        "type": "object",
+        "required": ["errcode", "error"],
+        "properties": {"errcode": {"type": "string"}, "error": {"type": "string"}}
+      },
+      "service": {
+        "type": "object",
+        "properties": {
+          "id": {"type": "string"},
+          "number": {"type": "integer", "description": "Its number in the store."},
+          "configured": {"type": "boolean", "description": "Whether a registration is loaded for it."},
+          "url": {"type": "string", "nullable": true},
+          "state": {"type": "string", "enum": ["UP", "DOWN", "PAUSED"]},
+          "owner": {"type": "string", "description": "The node that delivers to it; empty: none."},
+          "epoch": {"type": "integer"},
+          "pending_events": {"type": "integer"},
+          "pending_bytes": {"type": "integer"},
+          "oldest_pending_seconds": {"type": "number", "nullable": true},
+          "last_transaction": {"type": "string"},
+          "transaction_open": {"type": "boolean"},
+          "delivered_events": {"type": "integer"},
+          "delivered_transactions": {"type": "integer"},
+          "failures": {"type": "integer", "description": "In a row."},
+          "next_attempt_seconds": {"type": "number", "nullable": true},
+          "last_error": {"type": "string"},
+          "last_failure": {"type": "number", "nullable": true, "description": "Seconds since 1970."},
+          "last_success": {"type": "number", "nullable": true}
+        }
+      },
+      "actor": {
+        "type": "object",
+        "properties": {
+          "name": {"type": "string"},
+          "kind": {"type": "string"},
+          "state": {"type": "string"},
+          "handled": {"type": "integer"},
+          "mailbox": {"type": "integer"},
+          "mailbox_peak": {"type": "integer"},
+          "busy_seconds": {"type": "number"},
+          "longest_seconds": {"type": "number"},
+          "running_seconds": {"type": "number"},
+          "last_message": {"type": "string"}
+        }
+      },
+      "finding": {
+        "type": "object",
+        "properties": {
+          "file": {"type": "string"},
+          "line": {"type": "integer", "description": "0: the whole file."},
+          "field": {"type": "string"},
+          "text": {"type": "string"}
+        }
+      }
+    }
+  },
+  "paths": {
+    "/health/live": {
+      "get": {"summary": "Whether the process answers.", "security": [], "responses": {"200": {"description": "It does."}}}
+    },
+    "/health/ready": {
+      "get": {"summary": "Whether transactions are taken.", "security": [], "responses": {"200": {"description": "They are."}, "503": {"description": "They are not; `reason` says why."}}}
+    },
+    "/metrics": {
+      "get": {"summary": "Figures in Prometheus' text format. No token is asked for on loopback and on a unix socket.", "responses": {"200": {"description": "The figures.", "content": {"text/plain": {"schema": {"type": "string"}}}}}}
+    },
+    "/admin/v1/openapi.json": {
+      "get": {"summary": "This document.", "responses": {"200": {"description": "It."}}}
+    },
+    "/admin/v1/services": {
+      "get": {"summary": "All services that are configured or have a queue.", "responses": {"200": {"description": "A list.", "content": {"application/json": {"schema": {"type": "object", "properties": {"services": {"type": "array", "items": {"$ref": "#/components/schemas/service"}}}}}}}}}
+    },
+    "/admin/v1/services/{id}": {
+      "get": {"summary": "One service.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "It.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/service"}}}}, "404": {"description": "No service of that id."}}}
+    },
+    "/admin/v1/services/{id}/retry": {
+      "post": {"summary": "Attempt now what waits for its next attempt.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "`attempted`: whether there was something to attempt."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+    },
+    "/admin/v1/services/{id}/pause": {
+      "post": {"summary": "Stop sending to it; events are kept.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "Stopped, also after a restart."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+    },
+    "/admin/v1/services/{id}/resume": {
+      "post": {"summary": "Send to it again.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "Sending."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+    },
+    "/admin/v1/actors": {
+      "get": {"summary": "What every actor does.", "responses": {"200": {"description": "By node.", "content": {"application/json": {"schema": {"type": "object", "properties": {"nodes": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "uptime_seconds": {"type": "number"}, "actors": {"type": "array", "items": {"$ref": "#/components/schemas/actor"}}}}}}}}}}}}
+    },
+    "/admin/v1/store": {
+      "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`."}}}
+    },
+    "/admin/v1/reload": {
+      "post": {"summary": "Read the configuration and registrations again, as SIGHUP does.", "responses": {"200": {"description": "`services`, `started`, `stopped`, and `warnings` about files."}, "400": {"description": "Nothing has changed; `errors` has every error of every file.", "content": {"application/json": {"schema": {"allOf": [{"$ref": "#/components/schemas/error"}, {"type": "object", "properties": {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}, "warnings": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}}}]}}}}}}
+    }
+  }
+})json";
+
+} // namespace posthorn
