@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -35,7 +36,10 @@ void sorter_state::poll() {
 void sorter_state::sort(const pool_page_ptr& page) {
   if (page->entries.empty())
     return settle();
-  auto what = std::make_shared<routing>(decide(*page));
+  auto decided = decide(*page);
+  if (!decided)
+    return failed(decided.error());
+  auto what = std::make_shared<routing>(std::move(*decided));
   self->request(wiring.writer, caf::infinite, storage::route{std::move(what)})
     .then(
       [this, full = page->full](const routed& woken) { sorted(woken, full); },
@@ -68,11 +72,31 @@ void sorter_state::settle() {
     poll();
 }
 
-routing sorter_state::decide(const pool_page& page) {
+caf::error sorter_state::decide_parts(const pool_entry& entry,
+                                      part_sorting& parts) {
+  std::vector<service_no> to;
+  if (!entry.feed.empty()) {
+    address(entry, to);
+    return to.empty() ? caf::error{} : parts.add_addressed(entry, to.front());
+  }
+  for (std::uint32_t i = 0; i < entry.kinds.size(); ++i)
+    if (entry.kinds[i] != item_kind::event)
+      if (auto why = parts.add(entry, i))
+        return why;
+  return {};
+}
+
+caf::expected<routing> sorter_state::decide(const pool_page& page) {
   parcel_builder parcels;
   std::vector<service_no> to;
   std::set<service_no> addressed;
+  part_sorting parts{*wiring.services, seed, parcels, addressed};
   for (const auto& entry : page.entries) {
+    if (!entry.json.empty())
+      if (auto why = decide_parts(entry, parts))
+        return why;
+    if (!entry.json.empty() && !entry.feed.empty())
+      continue;
     if (!entry.feed.empty()) {
       to.clear();
       address(entry, to);
@@ -82,6 +106,8 @@ routing sorter_state::decide(const pool_page& page) {
       continue;
     }
     for (std::uint32_t i = 0; i < entry.kinds.size(); ++i) {
+      if (entry.kinds[i] != item_kind::event)
+        continue;
       to.clear();
       wiring.services->decide(entry.fields[i], to);
       if (!to.empty())
@@ -122,6 +148,8 @@ sorter_actor::behavior_type sorter(sorter_self* self, census_ptr all,
                                    sorter_wiring wiring) {
   auto& state = self->state;
   state.wiring = std::move(wiring);
+  std::random_device random;
+  state.seed = std::uint64_t{random()} << 32 | random();
   self->enlist(*all, "sorter");
   self->send(self, poll_atom::value);
   return {

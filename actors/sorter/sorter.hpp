@@ -6,6 +6,7 @@
 #include "actors/protocols.hpp"
 #include "actors/sorter/directory.hpp"
 #include "actors/sorter/parcels.hpp"
+#include "actors/sorter/part_sorting.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -45,13 +46,16 @@ struct sorter_state {
   /// No page is in hand any more.
   void settle();
 
-  /// The routing of a page.
-  routing decide(const pool_page& page);
+  /// The routing of a page. Errors: those of the questions to the directory.
+  caf::expected<routing> decide(const pool_page& page);
+  caf::error decide_parts(const pool_entry& entry, part_sorting& parts);
   /// Services that an entry of an addressed feed is for: that one, or none.
   void address(const pool_entry& entry, std::vector<service_no>& to);
 
   sorter_self* self;
   sorter_wiring wiring;
+  /// For the subjects of items: drawn anew at each start.
+  std::uint64_t seed = 0;
   bool busy = false;
   /// Something arrived while a page was in hand.
   bool again = false;

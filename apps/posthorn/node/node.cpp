@@ -190,13 +190,24 @@ caf::expected<directory_ptr> node::make_directory() {
   auto matcher = std::make_shared<interest>(setup_.config.server_name);
   for (const auto& service : result->services)
     if (service.actor)
-      if (auto why = matcher->add(service.number,
-                                  service.config->registration))
+      if (auto why = matcher->add(service.number, service.config->registration))
         return why;
   matcher->build();
   result->decide
     = [matcher](const event_fields& event, std::vector<service_no>& to) {
         matcher->decide(event, to);
+      };
+  const auto append = [](const auto& found, std::vector<service_no>& to) {
+    to.insert(to.end(), found.begin(), found.end());
+    return caf::error{};
+  };
+  result->parts.users
+    = [=](const std::string& id, std::vector<service_no>& to) {
+        return append(matcher->users_of(id), to);
+      };
+  result->parts.rooms
+    = [=](const std::string& id, std::vector<service_no>& to) {
+        return append(matcher->rooms_of(id), to);
       };
   return directory_ptr{std::move(result)};
 }
