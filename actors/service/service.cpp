@@ -294,7 +294,7 @@ const std::string& service_state::id() const {
   return wiring.config->registration.id;
 }
 
-service_actor::behavior_type service(service_self* self, census_ptr all,
+service_actor::behavior_type service(service_self* self, const census_ptr& all,
                                      service_wiring wiring) {
   auto& state = self->state;
   state.wiring = std::move(wiring);

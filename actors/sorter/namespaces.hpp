@@ -32,9 +32,8 @@ namespace posthorn {
 /// - groups nested more than 200 deep;
 /// - what PCRE2 finds too large, such as `(?:\w{1000}){60000}`.
 ///
-/// Where Python's own engine has gone back on an attempt and left a group set
-/// that it should have unset, a back-reference may see another text here:
-/// Perl's rule is kept.
+/// Possessive repetitions work as from Python 3.11.5; before, Python has an
+/// error there for anything larger than a character.
 std::optional<std::string> check_pattern(std::string_view pattern);
 
 /// What runs `pattern`, one that check_pattern() has nothing against: PCRE2 is

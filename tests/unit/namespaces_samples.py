@@ -45,7 +45,11 @@ LISTED = [(pattern, IDS) for pattern in [
     "[]@]zed", "[^]@]", "[@-]", "[!--]log", "[[]|@", "[@&&z]zed", "@zed\\:", "@zed\\\n",
     "\\!log", "\\#_", "@_irc_\\.?", "@{1}", "@{1", "@{", "@{}", "{@", "x{,}@", "@{,}zed",
     "@[a-z0-9._=/-]+:example\\.org", "@[a-z]{1,3}[0-9]*:", "@[\\u00e9z]+d?", "@zed:(?!.*evil)",
-]]
+]] + [
+    # One shared beginning makes a set of the rest, which ignores case otherwise.
+    ("(?i)a\U00010400|ax", ["a\U00010400", "a\U00010428", "AX"]),
+    ("(?i)a\U00010400|bx", ["a\U00010400", "a\U00010428", "BX"]),
+]
 
 # What is a pattern and what is not.
 SYNTAX = [
@@ -136,8 +140,6 @@ def element(generator, depth):
     kind = generator.random()
     if depth == 0 or kind < 0.6:
         text = generator.choice(PIECES)
-        # Possessive counts only of single characters: with larger bodies
-        # Python before 3.11.5 has a bug.
         if generator.random() < 0.06 and len(text) == 1:
             return text + generator.choice(["*+", "++", "?+", "{1,2}+"])
         if generator.random() < 0.35:
@@ -190,6 +192,38 @@ def structured(generator):
         text = flags + "(?>%s)%s" % (generator.choice(["a|ab", "a*", "\\w+", "ab?"]),
                                      generator.choice(PIECES))
     return text, subjects(generator)
+
+
+def knot(generator, depth, possessive):
+    """Groups, references, look-arounds and counts in each other, of a and b."""
+    kind = generator.random()
+    if depth == 0 or kind < 0.4:
+        return generator.choice("aab") + generator.choice(
+            ["", "", "?", "*", "{2}", "+?", "*+"])
+    if kind < 0.5:
+        return "\\%d" % generator.randrange(1, 4)
+    inner = "|".join(
+        "".join(knot(generator, depth - 1, possessive)
+                for _ in range(generator.randrange(1, 4)))
+        for _ in range(generator.choice([1, 1, 2])))
+    if possessive and kind < 0.65:
+        return "(?:%s)%s" % (inner, generator.choice(["?+", "{1,2}+", "*+", "++"]))
+    if kind < 0.85:
+        return "(%s)%s" % (inner, generator.choice(["", "", "?", "{1,2}"]))
+    return generator.choice(["(?>", "(?=", "(?!"]) + inner + ")"
+
+
+def knotted(generator, possessive):
+    """A knot with a condition behind it, and short subjects."""
+    text = knot(generator, 3, possessive)
+    while not 4 < len(text) < 60 or len(re.findall(r"[*+]", text)) > 6:
+        text = knot(generator, 3, possessive)
+    text += generator.choice(["", "(?(1)a|b)", "(?(2)b)"])
+    text += generator.choice(["$", "b$", "a"])
+    return text, [
+        "".join(generator.choice("aab") for _ in range(generator.randrange(8)))
+        for _ in range(10)
+    ]
 
 
 def scrambled(generator):

@@ -297,6 +297,7 @@ TEST_CASE("Python's own syntax means what it means there") {
   CHECK(matches("@(x)?(?(1)y|z):", "@xy:"));
   CHECK_FALSE(matches("@(x)?(?(1)y|z):", "@y:"));
   CHECK(matches("(?=@)@?@", "@"));
+  CHECK(matches("a?(?:b+?)*+a?b$", "ab"));
   CHECK_FALSE(matches("@a*+a", "@aaa"));
   CHECK_FALSE(matches("@(?>a|ab):", "@ab:"));
   CHECK_FALSE(matches("@(?:a|ab){2}+:", "@aba:"));
