@@ -146,14 +146,18 @@ TEST_CASE("items of one routing with one subject leave the last, also where "
           "the services differ") {
   states bench;
   auto log = bench.service("log");
-  auto position = bench.append({state(1, 1), state(1, 2), state(1, 3)});
+  // Batches of one item: each could stay where it is, were it not for its
+  // subject.
+  const auto first = bench.append({state(1, 1)});
+  bench.append({state(1, 2)});
+  bench.append({state(1, 3)});
   auto what = bench.routing_of_pool();
   const std::vector<std::vector<service_no>> to
     = {{bench.irc, log}, {bench.irc}, {bench.irc}};
   for (std::uint32_t i = 0; i < 3; ++i) {
     parcel one;
     one.to = to[i];
-    one.pieces.push_back({position, i, 1});
+    one.pieces.push_back({first + i, 0, 1});
     one.fresh.subject = 1;
     what->parcels.push_back(std::move(one));
   }
