@@ -109,6 +109,9 @@ struct pool_entry {
   /// One for each item on the catch-all feed (of an item that is not an event:
   /// all empty), none on an addressed one.
   std::vector<event_fields> fields;
+  /// The JSON of each item that is not an event, for events empty; none where
+  /// all are events.
+  std::vector<std::string> json = {};
 };
 
 /// What the pool holds after a position, oldest first.

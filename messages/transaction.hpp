@@ -2,11 +2,13 @@
 // What goes out: routing, transactions, attempts.
 #pragma once
 
+#include "messages/batch.hpp"
 #include "messages/room_state.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +30,7 @@ struct claim {
 /// How large a transaction may get. The first item always fits, whatever its
 /// size: what cannot be cut smaller is for the receiver to refuse.
 struct cut_limits {
-  /// Items of kind event (and, separately, of each other kind).
+  /// Items of kind event (and, separately, ephemeral and to-device ones).
   std::uint32_t max_events = 100;
   /// Bytes of the whole body.
   std::uint64_t max_bytes = std::uint64_t{1} << 20;
@@ -45,12 +47,35 @@ struct piece {
   std::uint32_t count = 0;
 };
 
+/// How long an item that waits is worth sending. Once it is part of a
+/// transaction, none of this touches it any more.
+struct freshness {
+  /// What the item tells about: of two that wait for a service with the same
+  /// subject only the later one is sent. 0: it is for keeps.
+  std::uint64_t subject = 0;
+  /// How long after it was taken in it may still be cut; 0: for ever. Only
+  /// items with a subject expire.
+  std::chrono::milliseconds lifetime{0};
+};
+
+/// An item whose bytes the sorter made out of one that came.
+struct made_item {
+  item_kind kind = item_kind::ephemeral;
+  std::string json;
+  /// The batch that it came in, which says when it was taken in.
+  std::uint64_t position = 0;
+};
+
 /// Items that go to the same services, in pool order.
 struct parcel {
   std::vector<service_no> to;
   std::vector<piece> pieces;
   std::uint32_t items = 0;
   std::uint64_t bytes = 0;
+  /// With a subject: the parcel is a single item.
+  freshness fresh = {};
+  /// The parcel is this item, and has no pieces.
+  std::optional<made_item> made = std::nullopt;
 };
 
 /// How the sorter wants a service's transaction cut if it is idle.

@@ -29,19 +29,23 @@ struct append {
 };
 
 /// Moves the sorter's cursor and appends to the queues. A parcel that is one
-/// whole batch is left where it is; others are copied together, so that items
-/// with one destination lie side by side. Pool batches that no queue needs any
-/// more are deleted. What the items say about rooms is stored, too; it counts
-/// for more than what `learn` brings. For each addressee that is UP, not
-/// paused, without an open transaction and allows it, a transaction is cut.
-/// Answers routed. Errors: fenced (also when the cursor is not at `from`),
-/// unknown_service.
+/// run and most of its batch is left where it is; others are copied together,
+/// so that items with one destination lie side by side. A parcel with a subject
+/// takes the place of the one with the same subject that waits for a service,
+/// unless that has been cut. Pool batches that no queue needs any more are
+/// deleted. What the items say about rooms is stored, too; it counts for more
+/// than what `learn` brings. For each addressee that is UP, not paused, without
+/// an open transaction and allows it, a transaction is cut. Answers routed.
+/// Errors: fenced (also when the cursor is not at `from`), unknown_service,
+/// store_failed (names what is not there, or more than one item under a
+/// subject).
 struct route {
   routing_ptr what;
 };
 
 /// The service's open transaction; else cuts one from the head of its queue and
-/// stores it; null when the queue is empty or the service is paused. Answers
+/// stores it; null when the queue is empty or the service is paused. What has
+/// expired by then (freshness::lifetime) leaves the queue uncut. Answers
 /// outbound_ptr. Errors: fenced.
 struct next {
   claim who;

@@ -4,8 +4,8 @@
 #include <simdjson.h>
 
 #include <map>
-#include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace posthorn::storage {
@@ -125,6 +125,68 @@ private:
   std::uint64_t next_ = 0;
 };
 
+/// Objects by user, folded: of each user the newest value, as it came.
+class by_user_fold {
+public:
+  /// Answers false when `json` is not an object; it then adds nothing.
+  bool add(std::string_view json) {
+    namespace ondemand = simdjson::ondemand;
+    simdjson::padded_string padded{json};
+    ondemand::document document;
+    ondemand::object object;
+    std::vector<std::pair<std::string, std::string>> found;
+    if (parser_.iterate(padded).get(document) != simdjson::SUCCESS
+        || document.get_object().get(object) != simdjson::SUCCESS)
+      return false;
+    for (auto member : object) {
+      ondemand::field field;
+      if (std::move(member).get(field) != simdjson::SUCCESS)
+        return false;
+      // The token from its opening to its closing quote.
+      const char* at = field.key().raw();
+      std::string token = "\"";
+      for (; *at != '"'; ++at) {
+        if (*at == '\\')
+          token += *at++;
+        token += *at;
+      }
+      token += *at;
+      std::string_view value;
+      if (simdjson::to_json_string(field.value()).get(value)
+          != simdjson::SUCCESS)
+        return false;
+      found.emplace_back(std::move(token), trimmed(value));
+    }
+    for (auto& [user, value] : found) {
+      auto [i, fresh] = places_.emplace(user, members_.size());
+      if (fresh)
+        members_.emplace_back(std::move(user), std::move(value));
+      else
+        members_[i->second].second = std::move(value);
+    }
+    return true;
+  }
+
+  std::string print() const {
+    std::string out = "{";
+    for (auto& [user, value] : members_) {
+      if (out.size() > 1)
+        out += ',';
+      out.append(user).append(":").append(value);
+    }
+    return out + "}";
+  }
+
+private:
+  static std::string trimmed(std::string_view json) {
+    return std::string{json.substr(0, json.find_last_not_of(" \t\r\n") + 1)};
+  }
+
+  simdjson::ondemand::parser parser_;
+  std::unordered_map<std::string, std::size_t> places_;
+  std::vector<std::pair<std::string, std::string>> members_;
+};
+
 /// Appends all runs of a kind, with commas between.
 void join(std::string& out, std::span<const body_run> runs, item_kind kind) {
   bool first = true;
@@ -144,8 +206,8 @@ struct contents {
   bool ephemeral = false;
   bool to_device = false;
   bool device_lists = false;
-  std::optional<std::string_view> counts;
-  std::optional<std::string_view> fallback;
+  std::vector<std::string_view> counts;
+  std::vector<std::string_view> fallback;
 };
 
 contents survey(std::span<const body_run> runs, ephemeral_names names) {
@@ -170,16 +232,37 @@ contents survey(std::span<const body_run> runs, ephemeral_names names) {
       result.device_lists = true;
       break;
     case item_kind::key_counts:
-      result.counts = run.json;
+      result.bytes += 2 * size;
+      result.counts.push_back(run.json);
       break;
     case item_kind::fallback_keys:
-      result.fallback = run.json;
+      result.bytes += size;
+      result.fallback.push_back(run.json);
       break;
     }
   }
-  result.bytes += 2 * result.counts.value_or("").size()
-                  + result.fallback.value_or("").size();
   return result;
+}
+
+/// One object out of several by user; a single one as it came. Empty where
+/// there is none.
+std::string by_user(const std::vector<std::string_view>& objects,
+                    std::uint32_t& unfoldable) {
+  if (objects.empty())
+    return {};
+  if (objects.size() == 1)
+    return std::string{objects.front()};
+  by_user_fold fold;
+  for (auto& json : objects)
+    if (!fold.add(json))
+      ++unfoldable;
+  return fold.print();
+}
+
+/// Whether items of a kind are counted: those that go into an array one by one.
+bool is_counted(item_kind kind) {
+  return kind == item_kind::event || kind == item_kind::ephemeral
+         || kind == item_kind::to_device;
 }
 
 } // namespace
@@ -221,17 +304,9 @@ bool body_gauge::take(item_kind kind, std::uint32_t size) {
     return true;
   auto& count = counts_[static_cast<std::size_t>(kind)];
   auto after = bytes_ + cost_of(kind, size);
-  // Only the newest of these is sent: it replaces the one before.
-  if (kind == item_kind::key_counts)
-    after -= 2 * std::uint64_t{newest_counts_};
-  if (kind == item_kind::fallback_keys)
-    after -= newest_fallback_;
-  if (sends_ && (count >= limits_.max_events || after > limits_.max_bytes))
+  auto many = is_counted(kind) && count >= limits_.max_events;
+  if (sends_ && (many || after > limits_.max_bytes))
     return false;
-  if (kind == item_kind::key_counts)
-    newest_counts_ = size;
-  if (kind == item_kind::fallback_keys)
-    newest_fallback_ = size;
   ++count;
   bytes_ = after;
   sends_ = true;
@@ -265,15 +340,17 @@ rendered_body render(std::span<const body_run> runs, ephemeral_names names) {
     if (!fold.empty())
       fold.print(out);
   }
-  if (there.counts) {
+  auto counts = by_user(there.counts, result.unfoldable);
+  if (!counts.empty()) {
     out += counts_key;
-    out += *there.counts;
+    out += counts;
     out += counts_key_too;
-    out += *there.counts;
+    out += counts;
   }
-  if (there.fallback) {
+  auto fallback = by_user(there.fallback, result.unfoldable);
+  if (!fallback.empty()) {
     out += fallback_key;
-    out += *there.fallback;
+    out += fallback;
   }
   out += closing;
   return result;

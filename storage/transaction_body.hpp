@@ -60,8 +60,6 @@ private:
   cut_limits limits_;
   std::uint64_t bytes_;
   std::array<std::uint32_t, 7> counts_{};
-  std::uint32_t newest_counts_ = 0;
-  std::uint32_t newest_fallback_ = 0;
   bool sends_ = false;
 };
 
@@ -76,7 +74,8 @@ struct body_run {
 struct rendered_body {
   std::string json;
   /// Items of kind device_lists that are not an object of lists of strings, and
-  /// so added nothing.
+  /// of key counts and fallback keys that are not an object among several; they
+  /// added nothing.
   std::uint32_t unfoldable = 0;
 };
 
@@ -90,9 +89,11 @@ struct rendered_body {
 ///   `left`, in the order of first mention; a later `changed` takes a user out
 ///   of `left` and the reverse (Synapse's merge of pending summaries);
 /// - `org.matrix.msc3202.device_one_time_key_counts` and
-///   `org.matrix.msc3202.device_one_time_keys_count`: the newest, under both
-///   names, as Synapse sends it;
-/// - `org.matrix.msc3202.device_unused_fallback_key_types`: the newest.
+///   `org.matrix.msc3202.device_one_time_keys_count`: of each user the newest,
+///   under both names, as Synapse sends it (which sends only the users that its
+///   transaction is about, so a newer object does not replace an older one);
+/// - `org.matrix.msc3202.device_unused_fallback_key_types`: of each user the
+///   newest.
 rendered_body render(std::span<const body_run> runs, ephemeral_names names);
 
 } // namespace posthorn::storage

@@ -3,6 +3,7 @@
 
 #include "actors/intake/event_view.hpp"
 #include "actors/intake/json_check.hpp"
+#include "actors/intake/part_check.hpp"
 #include "messages/errors.hpp"
 
 #include <nlohmann/json.hpp>
@@ -332,6 +333,8 @@ caf::expected<batch> slice(std::string body, const slicing_options& options) {
                                   + std::to_string(options.items_max)
                                   + " items");
   result.body = std::move(body);
+  if (auto bad = check_parts(result))
+    return bad;
   return result;
 }
 

@@ -46,7 +46,8 @@ struct slicing_options {
 /// bytes), each after its length; over the whole body when there is no event.
 ///
 /// Errors, each with a text that names the place: not_json, bad_json (not the
-/// spec's shape, nested too deep, a top-level key that comes twice), too_large
+/// spec's shape, nested too deep, a top-level key that comes twice, a part that
+/// check_parts() has something against), too_large
 /// (more than items_max items, or 4 GiB).
 caf::expected<batch> slice(std::string body, const slicing_options& options);
 

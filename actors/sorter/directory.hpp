@@ -12,6 +12,21 @@
 
 namespace posthorn {
 
+/// Which services the parts of transactions that are not events are for. Each
+/// question appends numbers to `to`, in any order and as often as it likes.
+struct part_interest {
+  using question = std::function<caf::error(const std::string& id,
+                                            std::vector<service_no>& to)>;
+
+  /// Those that have this user in their namespace or as their bot.
+  question users;
+  /// Those that want what happens in this room: as for a room's events, but
+  /// nobody has sent this.
+  question rooms;
+  /// Those that share a room with this user. May be null: nobody knows.
+  question sharing;
+};
+
 /// A service and who speaks for it.
 struct listed_service {
   service_no number = 0;
@@ -32,6 +47,7 @@ struct directory {
   /// Decides for which services the events of the catch-all feed are. The
   /// sorter's alone: nobody else asks it.
   std::shared_ptr<room_interest> rooms;
+  part_interest parts;
 
   void add(listed_service what) {
     by_id.emplace(what.id, services.size());

@@ -24,9 +24,21 @@ public:
   /// Adds a whole batch that goes to `to` (ascending, not empty).
   void add_batch(const pool_entry& what, const std::vector<service_no>& to);
 
+  /// Adds `count` > 0 items of `what` from `first` on, as add_batch() does.
+  void add_run(const pool_entry& what, std::uint32_t first, std::uint32_t count,
+               const std::vector<service_no>& to);
+
   /// Adds item `index` of `what`.
   void add_item(const pool_entry& what, std::uint32_t index,
                 const std::vector<service_no>& to);
+
+  /// Adds an item with a subject. It goes behind all items without one, so that
+  /// it is never ahead of an event that it may speak of, and takes the place of
+  /// the one added before about the same and for the same.
+  void add_newest(const pool_entry& what, std::uint32_t index,
+                  const std::vector<service_no>& to, const freshness& fresh);
+  void add_newest(made_item what, const std::vector<service_no>& to,
+                  const freshness& fresh);
 
   /// All parcels so far, in queue order.
   std::vector<parcel> take();
@@ -38,7 +50,12 @@ private:
   /// Starts a new parcel for `to`.
   parcel& start(const std::vector<service_no>& to);
 
+  void put_newest(parcel what);
+
   std::vector<parcel> parcels_;
+  /// Those with a subject, and by subject the index of the newest.
+  std::vector<parcel> newest_of_subjects_;
+  std::unordered_map<std::uint64_t, std::size_t> by_subject_;
   /// Index of the newest parcel of each set of destinations.
   std::map<std::vector<service_no>, std::size_t> open_;
   /// Index of the newest parcel that each service is a destination of.

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace posthorn {
@@ -99,11 +100,32 @@ void sorter_state::learn() {
       });
 }
 
-caf::error sorter_state::decide(const pool_entry& entry,
-                                parcel_builder& parcels,
-                                std::set<service_no>& addressed) {
+caf::error sorter_state::decide_parts(const pool_entry& entry,
+                                      part_sorting& parts) {
   std::vector<service_no> to;
   if (!entry.feed.empty()) {
+    address(entry, to);
+    return to.empty() ? caf::error{} : parts.add_addressed(entry, to.front());
+  }
+  for (std::uint32_t i = 0; i < entry.kinds.size(); ++i)
+    if (entry.kinds[i] != item_kind::event)
+      if (auto why = parts.add(entry, i))
+        return why;
+  return {};
+}
+
+caf::error sorter_state::decide(const pool_entry& entry,
+                                parcel_builder& parcels,
+                                std::set<service_no>& addressed,
+                                part_sorting& parts) {
+  if (!entry.json.empty())
+    if (auto why = decide_parts(entry, parts))
+      return why;
+  std::vector<service_no> to;
+  if (!entry.feed.empty()) {
+    // What has parts beside events is placed by them.
+    if (!entry.json.empty())
+      return {};
     address(entry, to);
     if (!to.empty())
       parcels.add_batch(entry, to);
@@ -126,8 +148,9 @@ caf::error sorter_state::decide(const pool_entry& entry,
 caf::expected<routing> sorter_state::decide(const pool_page& page) {
   parcel_builder parcels;
   std::set<service_no> addressed;
+  part_sorting parts{*wiring.services, seed, parcels, addressed};
   for (const auto& entry : page.entries)
-    if (auto why = decide(entry, parcels, addressed))
+    if (auto why = decide(entry, parcels, addressed, parts))
       return why;
   routing result;
   result.epoch = wiring.epoch;
@@ -163,6 +186,8 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
                                    sorter_wiring wiring) {
   auto& state = self->state;
   state.wiring = std::move(wiring);
+  std::random_device random;
+  state.seed = std::uint64_t{random()} << 32 | random();
   self->enlist(*all, "sorter");
   self->send(self, poll_atom::value);
   return {

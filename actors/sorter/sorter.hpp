@@ -6,6 +6,7 @@
 #include "actors/protocols.hpp"
 #include "actors/sorter/directory.hpp"
 #include "actors/sorter/parcels.hpp"
+#include "actors/sorter/part_sorting.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -57,12 +58,15 @@ struct sorter_state {
   /// rooms.
   caf::expected<routing> decide(const pool_page& page);
   caf::error decide(const pool_entry& entry, parcel_builder& parcels,
-                    std::set<service_no>& addressed);
+                    std::set<service_no>& addressed, part_sorting& parts);
+  caf::error decide_parts(const pool_entry& entry, part_sorting& parts);
   /// Services that an entry of an addressed feed is for: that one, or none.
   void address(const pool_entry& entry, std::vector<service_no>& to);
 
   sorter_self* self;
   sorter_wiring wiring;
+  /// For the subjects of items: drawn anew at each start.
+  std::uint64_t seed = 0;
   bool busy = false;
   /// Who decided the page in hand; the services may be replaced meanwhile.
   std::shared_ptr<room_interest> deciding;

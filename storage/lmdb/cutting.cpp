@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/lmdb/cutting.hpp"
 
+#include "storage/lmdb/newest.hpp"
 #include "storage/lmdb/services.hpp"
 #include "storage/transaction_body.hpp"
 
@@ -11,7 +12,7 @@ namespace posthorn::storage::lmdb {
 namespace {
 
 /// Queue entries that one transaction may cover, so that neither cutting nor
-/// completing one takes long, however little of it is sent.
+/// completing one takes long, however little of it is sent. Gaps cost nothing.
 constexpr std::uint64_t entries_max = 4096;
 
 /// An entry of the queue that cannot be delivered.
@@ -33,6 +34,7 @@ void discard(commit_scope& scope, open_queue& queue, const bad_entry& bad) {
                 + state.id);
     return;
   }
+  forget_newest(scope, queue.service, bad.sequence, *bad.entry);
   set_aside_batch(scope, bad.entry->record);
   scope.txn.erase(table::queue, key);
   auto items = std::uint64_t{bad.entry->count};
@@ -84,8 +86,15 @@ bool goes_into_array(item_kind kind) {
          || kind == item_kind::to_device;
 }
 
+/// An entry and where it stands.
+struct sequenced {
+  std::uint64_t sequence = 0;
+  queue_entry entry;
+};
+
 /// What a cut has found.
 struct cut_line {
+  /// The first item that is not in it.
   queue_place end;
   std::uint64_t items = 0;
   std::uint64_t bytes = 0;
@@ -93,15 +102,27 @@ struct cut_line {
   bool sends = false;
 };
 
-/// Answers the bad entries on the way; the line only counts when there are
-/// none.
+/// Draws the line after the items at the head that fit. Entries on the way that
+/// have expired are put into `expired` and count for nothing: they must be
+/// withdrawn before the transaction is open. Answers the bad entries; the line
+/// only counts when there are none.
 std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
-                                 const cut_limits& limits, cut_line& line) {
+                                 const cut_limits& limits, cut_line& line,
+                                 std::vector<sequenced>& expired) {
   body_gauge gauge{limits};
-  line = {queue.state.head, 0, 0, 0, false};
-  auto last = queue.state.head.sequence + entries_max;
+  line = {{queue.state.tail, 0, 0}, 0, 0, 0, false};
+  std::uint64_t entries = 0;
+  auto now = scope.now();
   auto visit = [&](std::uint64_t sequence, const queue_entry& entry,
                    const batch_view& batch, std::uint32_t skip) {
+    if (++entries > entries_max) {
+      line.end = {sequence, skip, 0};
+      return false;
+    }
+    if (entry.expires != 0 && entry.expires <= now) {
+      expired.push_back({sequence, entry});
+      return true;
+    }
     for (; skip < entry.count; ++skip) {
       auto i = entry.first + skip;
       auto size = batch.size(i);
@@ -112,10 +133,9 @@ std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
       ++line.items;
       line.bytes += size;
     }
-    line.end = {sequence + 1, 0, 0};
     return true;
   };
-  auto bad = walk_queue(scope, queue, last, visit);
+  auto bad = walk_queue(scope, queue, queue.state.tail, visit);
   line.events = gauge.events();
   line.sends = gauge.sends();
   return bad;
@@ -124,11 +144,22 @@ std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
 } // namespace
 
 void consume(commit_scope& scope, open_queue& queue, const queue_place& end) {
-  auto& head = queue.state.head;
-  for (auto sequence = head.sequence; sequence < end.sequence; ++sequence) {
+  std::vector<std::uint64_t> passed;
+  {
+    // Where an entry was set aside or withdrawn is a gap.
+    walker walk{scope.txn, table::queue};
+    auto from = queue_key(queue.service, queue.state.head.sequence);
+    for (auto more = walk.seek(from); more; more = walk.step()) {
+      auto sequence = load_big_endian<std::uint64_t>(walk.key().substr(4));
+      if (load_big_endian<service_no>(walk.key()) != queue.service
+          || sequence >= end.sequence)
+        break;
+      passed.push_back(sequence);
+    }
+  }
+  for (auto sequence : passed) {
     auto key = queue_key(queue.service, sequence);
     auto bytes = scope.txn.get(table::queue, key);
-    // Where a rotten entry was set aside is a gap.
     if (!bytes)
       continue;
     auto entry = decode<queue_entry>(table::queue, key, *bytes);
@@ -136,10 +167,11 @@ void consume(commit_scope& scope, open_queue& queue, const queue_place& end) {
       discard(scope, queue, {sequence, std::nullopt});
       continue;
     }
+    forget_newest(scope, queue.service, sequence, *entry);
     release(scope, entry->record);
     scope.txn.erase(table::queue, key);
   }
-  head = end;
+  queue.state.head = end;
   queue.changed = true;
 }
 
@@ -147,9 +179,12 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
   auto& state = queue.state;
   while (state.head.sequence < state.tail && scope.txn.failure() == 0) {
     cut_line line;
-    auto bad = draw_line(scope, queue, limits, line);
+    std::vector<sequenced> expired;
+    auto bad = draw_line(scope, queue, limits, line, expired);
     if (scope.txn.failure() != 0)
       return;
+    for (auto& each : expired)
+      withdraw(scope, queue, each.sequence, each.entry);
     if (!bad.empty()) {
       for (auto& each : bad)
         discard(scope, queue, each);
@@ -172,9 +207,6 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
       return;
     }
     // Only what this service cannot be sent, or nothing but gaps.
-    if (line.items == 0)
-      line.end
-        = {std::min(state.head.sequence + entries_max, state.tail), 0, 0};
     consume(scope, queue, line.end);
     state.pending_items -= std::min(line.items, state.pending_items);
     state.pending_bytes -= std::min(line.bytes, state.pending_bytes);
@@ -230,8 +262,8 @@ outbound_ptr render_open(commit_scope& scope, open_queue& queue) {
     scope.rot.tell(result->txn_id + " of " + state.id,
                    "transaction " + result->txn_id + " of " + state.id + ": "
                      + std::to_string(body.unfoldable)
-                     + " device list items are not {\"changed\":[..],"
-                       "\"left\":[..]} and were left out");
+                     + " items of device lists or key counts are not what they "
+                       "should be and were left out");
   return result;
 }
 

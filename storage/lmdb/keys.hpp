@@ -41,12 +41,14 @@ enum class table : std::uint8_t {
   members = 11,
   /// Room: its local aliases.
   aliases = 12,
+  /// Service, subject: the queue entry that tells of it.
+  newest = 13,
 };
 
 /// By table, LMDB's name for it.
-inline constexpr std::array<const char*, 13> table_names
-  = {"meta", "pool",       "parcels", "queue",  "services", "names",  "leases",
-     "seen", "seen_order", "shared",  "rotten", "members",  "aliases"};
+inline constexpr std::array<const char*, 14> table_names = {
+  "meta", "pool",       "parcels", "queue",  "services", "names",   "leases",
+  "seen", "seen_order", "shared",  "rotten", "members",  "aliases", "newest"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -120,6 +122,11 @@ inline fixed_key<12> queue_key(service_no service, std::uint64_t sequence) {
   store_big_endian(result.bytes.data(), service);
   store_big_endian(result.bytes.data() + 4, sequence);
   return result;
+}
+
+/// Key in newest.
+inline fixed_key<12> newest_key(service_no service, std::uint64_t subject) {
+  return queue_key(service, subject);
 }
 
 /// Key in rotten: the table's number, then the key there.

@@ -44,6 +44,10 @@ pool_entry entry_of(std::uint64_t position, const batch_view& view) {
   for (std::uint32_t i = 0; i < view.items(); ++i) {
     result.kinds.push_back(view.kind(i));
     result.sizes.push_back(view.size(i));
+    if (view.kind(i) == item_kind::event)
+      continue;
+    result.json.resize(view.items());
+    result.json[i] = view.run(i, 1);
   }
   if (result.feed.empty()) {
     result.fields = view.fields();

@@ -108,9 +108,13 @@ struct queue_entry {
   std::uint64_t bytes = 0;
   /// When the oldest of the items was taken in.
   std::int64_t received = 0;
+  /// As freshness::subject; such an entry has one item.
+  std::uint64_t subject = 0;
+  /// From when on it is not cut any more; 0 for never.
+  std::int64_t expires = 0;
 };
 
-static_assert(sizeof(queue_entry) == 40);
+static_assert(sizeof(queue_entry) == 56);
 
 /// A place in a queue: before the item `skip` of the entry `sequence`.
 struct queue_place {
@@ -251,6 +255,15 @@ static_assert(sizeof(alias_fixed) == 16);
 struct alias_set : alias_fixed {
   std::vector<std::string> names;
 };
+
+/// A record of newest.
+struct newest_record {
+  std::uint64_t checksum = 0;
+  /// The queue entry's.
+  std::uint64_t sequence = 0;
+};
+
+static_assert(sizeof(newest_record) == 16);
 
 // -- reading and writing ------------------------------------------------------
 

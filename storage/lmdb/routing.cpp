@@ -3,6 +3,7 @@
 
 #include "storage/lmdb/cutting.hpp"
 #include "storage/lmdb/leases.hpp"
+#include "storage/lmdb/newest.hpp"
 #include "storage/lmdb/rooms.hpp"
 #include "storage/lmdb/services.hpp"
 
@@ -21,6 +22,10 @@ constexpr std::uint64_t copied_bytes_max = 64ull * 1024;
 
 /// What a copied item takes in a record besides its JSON: comma and index.
 constexpr std::uint64_t item_overhead = 9;
+
+/// A batch stays where it is for the sake of items that are this many times as
+/// large as the others in it.
+constexpr std::uint64_t kept_share = 3;
 
 caf::error refused(const std::string& why) {
   return fault(ec::store_failed, "routing refused: " + why);
@@ -51,8 +56,10 @@ private:
   caf::error load(service_no service);
 
   void place(const parcel& what);
-  bool place_whole(const parcel& what,
-                   const std::vector<service_no>& addressees);
+  bool place_where_it_is(const parcel& what,
+                         const std::vector<service_no>& addressees);
+  void place_made(const parcel& what,
+                  const std::vector<service_no>& addressees);
   void copy(const std::vector<piece>& pieces,
             const std::vector<service_no>& addressees);
   void write_copy(const std::vector<piece>& pieces, std::uint64_t bytes,
@@ -65,6 +72,8 @@ private:
 
   commit_scope& scope_;
   const routing& what_;
+  /// Of the parcel in hand.
+  freshness fresh_;
   std::unordered_map<std::uint64_t, pool_batch> sources_;
   // Ordered: the same routing always leaves the same bytes.
   std::map<service_no, open_queue> queues_;
@@ -105,7 +114,12 @@ caf::error route_step::load(service_no service) {
 
 caf::error route_step::check_pieces() {
   for (auto& each : what_.parcels) {
+    std::uint64_t items = each.made ? 1 : 0;
+    if (each.made)
+      if (auto error = look_at(each.made->position))
+        return error;
     for (auto& piece : each.pieces) {
+      items += piece.count;
       if (auto error = look_at(piece.position))
         return error;
       auto& source = sources_[piece.position];
@@ -115,6 +129,9 @@ caf::error route_step::check_pieces() {
                        + std::to_string(piece.position) + ", which has "
                        + std::to_string(source.items));
     }
+    if (items != 1 && (each.made || each.fresh.subject != 0))
+      return refused("a parcel that is to be a single item has "
+                     + std::to_string(items));
   }
   return {};
 }
@@ -155,7 +172,14 @@ void route_step::place(const parcel& what) {
   std::sort(addressees.begin(), addressees.end());
   addressees.erase(std::unique(addressees.begin(), addressees.end()),
                    addressees.end());
-  if (addressees.empty() || place_whole(what, addressees))
+  fresh_ = what.fresh;
+  if (what.made)
+    return place_made(what, addressees);
+  if (addressees.empty())
+    return;
+  // An item with a subject may be withdrawn while this routing is carried out:
+  // it gets a record of its own.
+  if (fresh_.subject == 0 && place_where_it_is(what, addressees))
     return;
   std::vector<piece> pieces;
   for (auto& piece : what.pieces)
@@ -164,23 +188,26 @@ void route_step::place(const parcel& what) {
   copy(pieces, addressees);
 }
 
-bool route_step::place_whole(const parcel& what,
-                             const std::vector<service_no>& addressees) {
+bool route_step::place_where_it_is(const parcel& what,
+                                   const std::vector<service_no>& addressees) {
   if (what.pieces.size() != 1)
     return false;
   auto& piece = what.pieces.front();
   auto& source = sources_[piece.position];
-  if (source.rotten || piece.count == 0 || piece.first != 0
-      || piece.count != source.items)
+  if (source.rotten || piece.count == 0)
     return false;
   auto batch = view(piece.position);
   if (batch.items() == 0)
     return true;
   queue_entry entry;
   entry.record = piece.position;
-  entry.count = batch.items();
-  entry.bytes = batch.bytes(0, batch.items());
+  entry.first = piece.first;
+  entry.count = piece.count;
+  entry.bytes = batch.bytes(piece.first, piece.count);
   entry.received = batch.received();
+  // What waits must not keep much else on the disk.
+  if (entry.bytes / kept_share < batch.bytes(0, batch.items()) - entry.bytes)
+    return false;
   source.users += addressees.size();
   enqueue(addressees, entry);
   return true;
@@ -266,11 +293,31 @@ void route_step::write_copy(const std::vector<piece>& pieces,
     share(scope_, record, addressees.size());
 }
 
+void route_step::place_made(const parcel& what,
+                            const std::vector<service_no>& addressees) {
+  auto& made = *what.made;
+  if (addressees.empty() || sources_[made.position].rotten)
+    return;
+  auto entry
+    = write_item(scope_, made.kind, made.json, view(made.position).received());
+  if (!entry)
+    return;
+  enqueue(addressees, *entry);
+  if (addressees.size() > 1)
+    share(scope_, entry->record, addressees.size());
+}
+
 void route_step::enqueue(const std::vector<service_no>& addressees,
                          queue_entry entry) {
+  using std::chrono::microseconds;
+  entry.subject = fresh_.subject;
+  if (fresh_.subject != 0 && fresh_.lifetime.count() != 0)
+    entry.expires = entry.received + microseconds{fresh_.lifetime}.count();
   for (auto service : addressees) {
     auto& queue = queues_.at(service);
     auto& state = queue.state;
+    if (entry.subject != 0)
+      supersede(scope_, queue, entry.subject, state.tail);
     put_record(scope_.txn, table::queue, queue_key(service, state.tail), entry);
     ++state.tail;
     state.pending_items += entry.count;

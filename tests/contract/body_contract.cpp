@@ -134,8 +134,8 @@ TEST_CASE("device lists that are none add nothing") {
 
 TEST_CASE("the newest key counts go out under both names, the newest fallback "
           "keys under theirs") {
-  posted it{{{{item_kind::key_counts, "{\"old\":1}"},
-              {item_kind::fallback_keys, "{\"old\":[]}"}},
+  posted it{{{{item_kind::key_counts, "{\"new\":0}"},
+              {item_kind::fallback_keys, "{\"new\":[1]}"}},
              {{item_kind::fallback_keys, "{\"new\":[]}"},
               {item_kind::key_counts, "{\"new\":1}"}}}};
   CHECK(it.body()
@@ -144,6 +144,23 @@ TEST_CASE("the newest key counts go out under both names, the newest fallback "
            ",\"org.matrix.msc3202.device_one_time_keys_count\":{\"new\":1}"
            ",\"org.matrix.msc3202.device_unused_fallback_key_types\":"
            "{\"new\":[]}}");
+}
+
+TEST_CASE("D26: key counts of several transactions are folded: the newest of "
+          "each user, in the bytes in which it came") {
+  posted it{{{{item_kind::key_counts, R"({"@a:x":{"D":1}, "@b:x":{"D":1}})"}},
+             {{item_kind::key_counts, R"({"@c:x" : {"D": 1.0e2} })"},
+              {item_kind::fallback_keys, R"({"@a:x":{"D":[]}})"}},
+             {{item_kind::key_counts, R"({"@a:x":{"D":2},"@q\"\\:x":{}})"}}}};
+  std::string counts
+    = R"({"@a:x":{"D":2},"@b:x":{"D":1},"@c:x":{"D": 1.0e2},"@q\"\\:x":{}})";
+  CHECK(it.body()
+        == "{\"events\":[]"
+           ",\"org.matrix.msc3202.device_one_time_key_counts\":"
+             + counts
+             + ",\"org.matrix.msc3202.device_one_time_keys_count\":" + counts
+             + ",\"org.matrix.msc3202.device_unused_fallback_key_types\":"
+               "{\"@a:x\":{\"D\":[]}}}");
 }
 
 TEST_CASE("each kind has its own count of items") {
@@ -169,13 +186,16 @@ TEST_CASE("what is not an event counts against the size, too") {
     items.push_back({item_kind::to_device, "{\"to\":\"device\"}"});
     items.push_back(
       lists(R"({"changed":["@)" + std::to_string(i) + R"(:x"],"left":[]})"));
-    items.push_back({item_kind::key_counts, std::string(i * 3u + 2, ' ')});
-    items.push_back({item_kind::fallback_keys, std::string(i * 2u + 2, ' ')});
+    const auto user = "{\"" + std::to_string(i);
+    items.push_back(
+      {item_kind::key_counts, user + std::string(i * 3u, 'x') + "\":1}"});
+    items.push_back(
+      {item_kind::fallback_keys, user + std::string(i * 2u, 'x') + "\":1}"});
   }
   posted it{{items}, limits};
   auto bodies = it.bench.drain(it.irc);
   CHECK(bodies.size() > 4);
-  CHECK(bodies.size() < 15);
+  CHECK(bodies.size() < 20);
   for (auto& body : bodies)
     CHECK(body.size() <= 2'000);
 }

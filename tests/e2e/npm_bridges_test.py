@@ -27,6 +27,12 @@ UNREACHABLE = re.compile(
     r"|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR|code E5\d\d|code E40[37]"
 )
 
+TYPING = b'[{"type":"m.typing","room_id":"!r:x","content":{"user_ids":[]}}]'
+TO_DEVICE = (
+    b'[{"type":"m.room_key","sender":"@a:x","content":{},'
+    b'"to_user_id":"@_irc_a:x","to_device_id":"D"}]'
+)
+
 _modules = ""
 
 
@@ -81,6 +87,7 @@ class Bridge:
         self.url = f"http://127.0.0.1:{self.port}"
         # What the library handed to the application, over all its lives.
         self.events: list[str] = []
+        self.parts: list[dict] = []
         self.changed = threading.Condition()
         self._lives = 0
         self._process: subprocess.Popen | None = None
@@ -135,6 +142,8 @@ class Bridge:
                 with self.changed:
                     if line["kind"] == "event":
                         self.events.append(line["id"])
+                    elif line["kind"] == "part":
+                        self.parts.append(line)
                     elif line["kind"] == "listening":
                         self._lives += 1
                     self.changed.notify_all()
@@ -143,13 +152,13 @@ class Bridge:
 
 
 class NpmBridges(NodeCase):
-    def _made(self, script: str) -> tuple[Node, Bridge]:
+    def _made(self, script: str, flags: dict | None = None) -> tuple[Node, Bridge]:
         folder = tempfile.TemporaryDirectory(prefix="posthorn-e2e-")
         self.addCleanup(folder.cleanup)
         bridge = Bridge(script, os.path.join(folder.name, "bridge.json"))
         self.addCleanup(bridge.stop)
         bridge.start()
-        return self.node([Service("irc", bridge.url)]), bridge
+        return self.node([Service("irc", bridge.url, more=flags or {})]), bridge
 
     def _send_and_kill(self, node: Node, feed: Feed, first: int, count: int) -> None:
         """Sends single events while the node is killed and started four times."""
@@ -216,6 +225,50 @@ class NpmBridges(NodeCase):
         node.feed("irc").send(numbered(150, size=60_000))
         bridge.wait_event("$150")
         self._assert_each_once(bridge, 150)
+
+    def _send_parts(self, script: str) -> Bridge:
+        """Sends one of each part to a bridge with all flags."""
+        flags = dict.fromkeys(
+            (
+                "receive_ephemeral",
+                "de.sorunome.msc2409.push_ephemeral",
+                "org.matrix.msc3202",
+            ),
+            True,
+        )
+        node, bridge = self._made(script, flags)
+        prefix = "org.matrix.msc3202.device_"
+        node.feed("irc").send(
+            numbered(1),
+            {
+                "ephemeral": TYPING,
+                "de.sorunome.msc2409.to_device": TO_DEVICE,
+                prefix + "lists": b'{"changed":["@a:x"],"left":[]}',
+                prefix + "one_time_keys_count": b'{"@_irc_a:x":{"D":{"k":7}}}',
+                prefix + "unused_fallback_key_types": b'{"@_irc_a:x":{"D":["k"]}}',
+            },
+        )
+        bridge.wait_event("$1")
+        return bridge
+
+    def test_matrix_appservice_gets_ephemeral_data(self):
+        """It reads the unstable name only, and nothing else beside events."""
+        bridge = self._send_parts("matrix_appservice_receiver.cjs")
+        bridge.wait(lambda: bridge.parts, "ephemeral data")
+        self.assertEqual([json.loads(TYPING)[0]], [x["part"] for x in bridge.parts])
+
+    def test_matrix_bot_sdk_gets_all_parts(self):
+        """It reads the unstable names only."""
+        bridge = self._send_parts("matrix_bot_sdk_receiver.cjs")
+        bridge.wait(lambda: len(bridge.parts) >= 5, "all parts")
+        found = [(x["name"], x["part"]) for x in bridge.parts]
+        edus = [part for name, part in found if name == "ephemeral"]
+        self.assertEqual(["m.room_key", "m.typing"], [x["type"] for x in edus])
+        self.assertEqual("@_irc_a:x", edus[0]["to_user_id"])
+        rest = {name: part for name, part in found if name != "ephemeral"}
+        self.assertEqual(["@a:x"], rest["device_lists"]["changed"])
+        self.assertEqual({"@_irc_a:x": {"D": {"k": 7}}}, rest["counts"])
+        self.assertEqual({"@_irc_a:x": {"D": ["k"]}}, rest["fallback"])
 
 
 if __name__ == "__main__":

@@ -65,7 +65,9 @@ TEST_CASE("a bad line is named with its number and its fault, and the rest is "
           "read") {
   const auto good
     = R"({"room_id":"!a:x","user_id":"@b:example.org","membership":"join"})";
-  const auto got = read(std::string{good} + "\nnonsense\n\n[]\n" + good + "\n");
+  std::string lines{good};
+  lines.append("\nnonsense\n\n[]\n").append(good).append("\n");
+  const auto got = read(lines);
   CHECK(got.lines == 5);
   CHECK(got.changes.memberships.size() == 2);
   REQUIRE(got.faults.size() == 2);

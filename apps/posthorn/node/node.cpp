@@ -234,6 +234,20 @@ caf::error node::add_interest(directory& to) const {
   options.server_name = setup_.config.server_name;
   to.rooms = std::make_shared<room_interest>(std::move(names), store_,
                                              std::move(options));
+  to.parts.users
+    = [matcher](const std::string& id, std::vector<service_no>& found) {
+        const auto& services = matcher->users_of(id);
+        found.insert(found.end(), services.begin(), services.end());
+        return caf::error{};
+      };
+  // An event that changes nothing asks what every event of its room is asked.
+  to.parts.rooms = [rooms = to.rooms](const std::string& id,
+                                      std::vector<service_no>& found) {
+    event_fields asked;
+    asked.type = "m.typing";
+    asked.room_id = id;
+    return rooms->decide(asked, found);
+  };
   return {};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A bridge on the unmodified npm package matrix-bot-sdk 0.7.1: prints a JSON line
-// for each event that the library hands to the application. It remembers the ids
+// for each event and other part that the library hands to the application. It remembers the ids
 // of transactions in a file, and answers 200 without delivering when one comes
 // again.
 //
@@ -51,6 +51,13 @@ const service = new sdk.Appservice({
 });
 
 service.on("room.event", (room, event) => say({ kind: "event", id: event.event_id }));
+for (const [name, emitted] of Object.entries({
+  ephemeral: "ephemeral.event", // to-device messages, too
+  device_lists: "device_lists",
+  counts: "otk.counts",
+  fallback: "otk.unused_fallback_keys",
+}))
+  service.on(emitted, (part) => say({ kind: "part", name, part }));
 // begin() registers its bot at a homeserver that is not there; the web server runs
 // all the same.
 service.begin().catch(() => undefined).then(() => say({ kind: "listening" }));
