@@ -39,8 +39,9 @@ struct slicing_options {
 /// `received` are the caller's to fill.
 ///
 /// `fields` are those of the events only, from the event itself and its content
-/// (never from the room state that an invite carries in `unsigned`); of a key that comes twice inside an
-/// event the last one counts, as in every JSON parser of the homeservers.
+/// (never from the room state that an invite carries in `unsigned`); of a key
+/// that comes twice inside an event the last one counts, as in every JSON
+/// parser of the homeservers.
 ///
 /// The digest is XXH3-128 over each event's id (of an event without one: its
 /// bytes), each after its length; over the whole body when there is no event.
