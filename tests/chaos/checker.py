@@ -10,7 +10,9 @@ A feed's log, one line a transaction, in the order of sending:
      "events": [{"id": text, "sha256": hex of the event's bytes}, ...],
      "acked": seconds or null}
 `services` are those that the events are for. Within a feed transactions were
-sent one after the other; `acked` is null when no 200 was heard.
+sent one after the other; `acked` is null when no 200 was heard. Or a line
+    {"secret": text, "services": [id, ...]}
+names what only these services may see, e.g. of a private receipt.
 
 The receivers' log, one line a request, in any order:
     {"service": id, "txn_id": text, "body": text (or "body_base64"),
@@ -27,6 +29,7 @@ The promises:
   newest      only the newest transaction is repeated, never an older one
   one_open    a service never has two requests open
   known       nothing comes that was not sent to that service
+  private     no secret reaches a service that it is not for
 
 Prints one JSON line of figures; exit code 0, or 1 when a promise was broken.
 """
@@ -100,8 +103,12 @@ def check(
 ) -> Verdict:
     """Reads both logs, as parsed lines, and judges each service on its own."""
     verdict = Verdict()
-    sent = _sent_by_service(feeds, verdict)
+    lines = list(feeds)
+    secrets = [line for line in lines if "secret" in line]
+    sent = _sent_by_service((x for x in lines if "secret" not in x), verdict)
     attempts = _attempts_by_service(receivers, verdict)
+    for service, came in attempts.items():
+        _look_for_secrets(secrets, service, came, verdict)
     for service in sorted(sent.keys() | attempts.keys()):
         one = _Service(service, sent.get(service, {}), verdict)
         one.judge(attempts.get(service, []), max_repeats)
@@ -147,6 +154,20 @@ def _attempts_by_service(
     for one in attempts.values():
         one.sort(key=lambda attempt: attempt.opened)
     return attempts
+
+
+def _look_for_secrets(
+    secrets: list[dict], service: str, came: list[Attempt], verdict: Verdict
+) -> None:
+    for one in secrets:
+        text = one["secret"].encode()
+        seen = [attempt for attempt in came if text in attempt.body]
+        if service in one["services"]:
+            verdict.count("secrets_seen", len(seen))
+            continue
+        for attempt in seen:
+            what = f"{service}: {one['secret']} came in {attempt.txn_id}"
+            verdict.blame("private", what)
 
 
 class _Service:

@@ -208,14 +208,31 @@ class Checker(unittest.TestCase):
                 self.received[5]["body"] = body
                 self.assert_broken("known", "delivered")
 
+    def test_a_foreign_private_receipt_is_caught(self):
+        receipt = '{"m.read.private":{"@log_bob:x":{}},"event_id":"$p1"}'
+        self.feeds.append({"secret": "$p1", "services": ["log"]})
+        for n, broken in ((7, []), (5, ["private"])):
+            with self.subTest(request=n):
+                body = self.received[n]["body"]
+                self.received[n]["body"] = body.replace('[{"events":[]}', f"[{receipt}")
+                self.assertNotEqual(body, self.received[n]["body"])
+                self.assert_broken(*broken)
+
+    def test_what_was_never_taken_in_is_caught(self):
+        """A whole transaction out of nowhere"""
+        self.received.append(got("log", "x-3", ["$never"], 9))
+        self.assert_broken("known")
+
     def test_a_log_that_cannot_be_judged_is_not_passed(self):
         self.feeds.append(sent("irc", ["irc"], 9, ["$a1"]))
         verdict = checker.check(self.feeds, self.received)
         self.assertIn("log", verdict.broken)
 
     def test_random_defects_in_large_logs_are_caught(self):
-        """Each seed plants one defect among 2,000 events."""
-        for seed in range(40):
+        """Each seed plants one defect among 2,000 events; each kind has its
+        turn."""
+        kinds = sorted(DEFECTS.items())
+        for seed in range(5 * len(kinds)):
             rng = random.Random(seed)
             feeds = [
                 sent("s", ["s"], n, [f"${n}-{i}" for i in range(10)]) for n in range(200)
@@ -225,7 +242,8 @@ class Checker(unittest.TestCase):
                 names = [f"${m}-{i}" for m in range(n, n + 5) for i in range(10)]
                 received.append(got("s", f"t-{n}", names, float(n)))
             self.assertTrue(checker.check(feeds, received).kept)
-            name, plant = rng.choice(sorted(DEFECTS.items()))
+            feeds.append({"secret": "$private", "services": []})
+            name, plant = kinds[seed % len(kinds)]
             before = copy.deepcopy(received)
             plant(rng, received)
             with self.subTest(seed=seed, defect=name):
@@ -289,10 +307,51 @@ def _refuse(rng: random.Random, received: list[dict]) -> None:
     rng.choice(received)["status"] = rng.choice([None, 301, 413, 500])
 
 
+def _recut(rng: random.Random, received: list[dict]) -> None:
+    """A retry under the same id that has an event less."""
+    one = rng.choice(received)
+    again = dict(one, opened=one["opened"] + 1, closed=one["closed"] + 1)
+    _rebuilt(again, lambda names: names.pop())
+    received.append(again)
+
+
+def _foreign(rng: random.Random, received: list[dict]) -> None:
+    where = rng.randrange(3)
+    _rebuilt(rng.choice(received), lambda names: names.insert(where, "$foreign"))
+
+
+def _again_later(rng: random.Random, received: list[dict]) -> None:
+    """An old transaction after newer ones."""
+    one = received[rng.randrange(len(received) - 1)]
+    received.append(dict(one, opened=9_999, closed=9_999.5))
+
+
+def _lose(rng: random.Random, received: list[dict]) -> None:
+    del received[rng.randrange(len(received))]
+
+
+def _leak(rng: random.Random, received: list[dict]) -> None:
+    one = rng.choice(received)
+    one["body"] = one["body"].replace('"events":[]', '"read":"$private"', 1)
+
+
+def _exchange(rng: random.Random, received: list[dict]) -> None:
+    """Two transactions in the wrong order."""
+    a, b = rng.sample(range(len(received)), 2)
+    for key in ("opened", "closed"):
+        received[a][key], received[b][key] = received[b][key], received[a][key]
+
+
 DEFECTS = {
+    "again_later": _again_later,
     "alter": _alter,
     "drop": _drop,
+    "exchange": _exchange,
+    "foreign": _foreign,
+    "leak": _leak,
+    "lose": _lose,
     "overlap": _overlap,
+    "recut": _recut,
     "refuse": _refuse,
     "swap": _swap,
     "twice": _twice,

@@ -59,6 +59,9 @@ class Node:
         self.catch_all = catch_all
         self.settings = settings or {}
         self.process: subprocess.Popen | None = None
+        # A command that runs the node, e.g. a tracer; the node must stay the
+        # child of this process.
+        self.prefix: list[str] = []
         # The end of the log, kept when the directory has been removed.
         self.last_log = ""
         self.write()
@@ -122,7 +125,14 @@ class Node:
         says so, or at once."""
         with open(os.path.join(self.directory, "node.log"), "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "node", "-c", config or self.config, *(options or [])],
+                [
+                    *self.prefix,
+                    binary(),
+                    "node",
+                    "-c",
+                    config or self.config,
+                    *(options or []),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -137,13 +147,17 @@ class Node:
             code = self.process.poll()
             if code is not None:
                 raise AssertionError(f"the node ended with {code}:\n{self.log[-3000:]}")
-            try:
-                if self.admin("GET", "/health/ready").status == 200:
-                    return
-            except (OSError, http.client.HTTPException):
-                pass
+            if self.is_ready():
+                return
             time.sleep(0.01)
         raise AssertionError(f"not ready in {seconds} s:\n{self.log[-3000:]}")
+
+    def is_ready(self) -> bool:
+        """Whether it is up and says that it is ready."""
+        try:
+            return self.admin("GET", "/health/ready").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
     def terminate(self) -> None:
         """Sends SIGTERM and does not wait."""
