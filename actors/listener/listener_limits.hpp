@@ -19,11 +19,12 @@ struct listener_limits {
   std::size_t headers_max = 100;
   /// A request's body, decoded.
   std::size_t body_max = std::size_t{16} << 20;
-  /// From a request's first byte to the end of its headers.
+  /// From a request's first byte to the end of its headers; also from the
+  /// connection to its first byte.
   std::chrono::milliseconds header_deadline{10'000};
   /// From a request's first byte to its last.
   std::chrono::milliseconds request_deadline{60'000};
-  /// Between two requests, and before the first.
+  /// Between two requests.
   std::chrono::milliseconds idle_timeout{120'000};
   /// For a client to take its answer.
   std::chrono::milliseconds write_deadline{60'000};

@@ -303,7 +303,8 @@ void reactor::admit(int socket, const sockaddr_storage& from) {
   self->self = self;
   by_id_.emplace(id, self);
   counters_.open_connections = by_id_.size();
-  set_deadline(*self, now_ + limits_.idle_timeout);
+  // Who connects has something to say; later pauses are another matter.
+  set_deadline(*self, now_ + limits_.header_deadline);
 }
 
 bool reactor::give_way() {

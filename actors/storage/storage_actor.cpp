@@ -25,6 +25,12 @@ void storage_state::commit() {
   auto group = std::exchange(work, {});
   auto waiting = std::exchange(answers, {});
   auto results = store->commit(group);
+  if (health) {
+    const auto now = store_health::clock::now();
+    for (std::size_t i = 0; i < results.size(); ++i)
+      health->note(group[i], results[i] ? caf::error{} : results[i].error(),
+                   now);
+  }
   const auto is_arrival = [](const auto& result) {
     return result && std::holds_alternative<receipt>(*result)
            && !std::get<receipt>(*result).duplicate;
@@ -75,6 +81,14 @@ storage_writer(storage_self* self, const census_ptr& all,
     [&state](arrival_listener& x) { state.listeners.push_back(std::move(x)); },
     [&state](commit_atom) { state.commit(); },
   };
+}
+
+storage_actor::behavior_type
+watched_storage_writer(storage_self* self, const census_ptr& all,
+                       std::shared_ptr<storage::store> store,
+                       std::shared_ptr<store_health> health) {
+  self->state.health = std::move(health);
+  return storage_writer(self, all, std::move(store));
 }
 
 } // namespace posthorn

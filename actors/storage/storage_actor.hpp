@@ -4,6 +4,7 @@
 
 #include "actors/metrics/counted.hpp"
 #include "actors/protocols.hpp"
+#include "actors/storage/store_health.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -36,6 +37,8 @@ struct storage_state {
   std::vector<storage::mutation> work;
   std::vector<std::function<void(caf::expected<storage::reply>&)>> answers;
   std::vector<arrival_listener> listeners;
+  /// Is told how each mutation ended; null where nobody asks.
+  std::shared_ptr<store_health> health;
 
   static constexpr const char* name = "storage";
 };
@@ -44,5 +47,11 @@ struct storage_state {
 storage_actor::behavior_type
 storage_writer(storage_self* self, const census_ptr& all,
                std::shared_ptr<storage::store> store);
+
+/// The same, and tells `health` how the store does.
+storage_actor::behavior_type
+watched_storage_writer(storage_self* self, const census_ptr& all,
+                       std::shared_ptr<storage::store> store,
+                       std::shared_ptr<store_health> health);
 
 } // namespace posthorn

@@ -4,6 +4,7 @@
 #include "messages/errors.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +21,20 @@ constexpr std::uint64_t mebibyte = 1024ull * 1024;
 constexpr std::uint64_t delivery_reserve = 8 * mebibyte;
 
 constexpr unsigned readers_max = 512;
+
+/// More than LMDB's table of that many readers needs.
+constexpr off_t lock_file_bytes = 64 * 1024;
+
+/// LMDB maps lock.mdb with holes in it. Without its blocks a process on a full
+/// disk would end with SIGBUS when it takes a reader's place. Answers an errno.
+int fill_lock_file(const std::filesystem::path& path) {
+  auto file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0)
+    return errno;
+  auto code = fallocate(file, 0, 0, lock_file_bytes) == 0 ? 0 : errno;
+  close(file);
+  return code == EOPNOTSUPP || code == ENOSYS ? 0 : code;
+}
 
 MDB_val value_of(std::string_view bytes) {
   return {bytes.size(), const_cast<char*>(bytes.data())};
@@ -51,7 +66,9 @@ environment::open(const std::filesystem::path& directory,
   if (!none)
     map_bytes = std::max(map_bytes, there + 64 * mebibyte);
   map_bytes = (map_bytes + mebibyte - 1) / mebibyte * mebibyte;
-  int code = mdb_env_create(&result->env_);
+  int code = fill_lock_file(directory / "lock.mdb");
+  if (code == 0)
+    code = mdb_env_create(&result->env_);
   if (code == 0)
     code = mdb_env_set_mapsize(result->env_, map_bytes);
   if (code == 0)

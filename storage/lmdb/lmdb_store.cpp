@@ -6,16 +6,17 @@
 #include "storage/lmdb/leases.hpp"
 #include "storage/lmdb/pool.hpp"
 #include "storage/lmdb/queues.hpp"
+#include "storage/lmdb/random_text.hpp"
 #include "storage/lmdb/rooms.hpp"
 #include "storage/lmdb/routing.hpp"
 #include "storage/lmdb/services.hpp"
+#include "storage/lmdb/survey.hpp"
 
-#include <sys/random.h>
 #include <time.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
+#include <mutex>
+#include <shared_mutex>
 
 namespace posthorn::storage {
 
@@ -42,27 +43,11 @@ std::string kernel_boot_id() {
   return id;
 }
 
-/// Random characters of `alphabet`, from the kernel. Answers false on failure.
-bool draw(std::string_view alphabet, char* at, std::size_t count) {
-  // Bytes from here on would make some characters likelier than others.
-  auto fair = 256 - 256 % alphabet.size();
-  while (count > 0) {
-    unsigned char byte = 0;
-    auto got = getrandom(&byte, 1, 0);
-    if (got < 0 && errno != EINTR)
-      return false;
-    if (got != 1 || byte >= fair)
-      continue;
-    *at++ = alphabet[byte % alphabet.size()];
-    --count;
-  }
-  return true;
-}
-
-caf::error no_randomness(const std::filesystem::path& directory) {
-  return fault(ec::store_failed, "store " + directory.string()
-                                   + ": the kernel gives no random numbers: "
-                                   + std::strerror(errno));
+caf::error not_open(const std::filesystem::path& directory) {
+  return fault(ec::store_failed,
+               "store " + directory.string()
+                 + ": a write failed half way and the store could not be "
+                   "opened anew; it is tried again with the next write");
 }
 
 class lmdb_store final : public store {
@@ -91,12 +76,26 @@ public:
   caf::expected<store_stat> stat() const override;
 
 private:
+  caf::expected<store_stat> read_stat(reading& txn) const;
+  caf::error open_environment();
   caf::error open_tables();
+
+  /// After MDB_PANIC: closes the environment, opens it anew, and has what it
+  /// then says brought to the disk. Without one afterwards when that fails.
+  caf::error start_anew();
+
+  /// Calls `what` with a read transaction.
+  template <class Answer>
+  Answer read(const std::function<Answer(reading&)>& what) const;
 
   /// Carries out `work` in one transaction. Answers an LMDB code; unless it is
   /// 0, nothing has happened and `answers` mean nothing.
   int attempt(std::span<const mutation> work,
               std::vector<caf::expected<reply>>& answers);
+  /// The same, on an environment that is opened anew where a write before had
+  /// failed half way.
+  int attempt_anew(std::span<const mutation> work,
+                   std::vector<caf::expected<reply>>& answers);
   std::vector<caf::expected<reply>> one_by_one(std::span<const mutation> work);
   caf::error commit_fault(int code, const mutation& what) const;
 
@@ -104,6 +103,8 @@ private:
   // Before the environment: it outlives it.
   std::unique_ptr<directory_lock> lock_;
   std::unique_ptr<environment> env_;
+  /// Held by readers; alone by the writer while it replaces env_.
+  mutable std::shared_mutex env_guard_;
   std::array<char, 12> prefix_{};
   verified_records verified_;
   mutable rot_log rot_;
@@ -120,13 +121,42 @@ caf::error lmdb_store::open() {
   if (!lock)
     return lock.error();
   lock_ = std::move(*lock);
+  if (auto error = survey_roots(options_.directory))
+    return error;
+  readers_checked_ = std::chrono::steady_clock::now();
+  if (auto error = open_environment())
+    return error;
+  if (auto error = survey_trees(*env_))
+    return error;
+  if (auto error = open_tables())
+    return error;
+  return survey_keys(*env_, rot_);
+}
+
+caf::error lmdb_store::open_environment() {
   auto map = options_.max_store + options_.max_store / 4 + head_room;
   auto env = environment::open(options_.directory, map);
   if (!env)
     return env.error();
   env_ = std::move(*env);
-  readers_checked_ = std::chrono::steady_clock::now();
-  return open_tables();
+  return {};
+}
+
+caf::error lmdb_store::start_anew() {
+  std::unique_lock alone{env_guard_};
+  env_.reset();
+  if (auto error = open_environment())
+    return error;
+  // LMDB has put its old root back, but not on the disk: were the new one
+  // there, the next commit would write over what that refers to.
+  auto code = mdb_env_sync(env_->raw(), 1);
+  auto error = code == 0 ? open_tables() : env_->failure(code, "cannot write");
+  if (error)
+    env_.reset();
+  else if (options_.report)
+    options_.report("store " + options_.directory.string()
+                    + ": opened anew after a write that failed half way");
+  return error;
 }
 
 caf::error lmdb_store::open_tables() {
@@ -175,6 +205,8 @@ caf::error lmdb_store::open_tables() {
 int lmdb_store::attempt(std::span<const mutation> work,
                         std::vector<caf::expected<reply>>& answers) {
   answers.clear();
+  if (!env_)
+    return MDB_PANIC;
   writing txn{*env_};
   if (txn.failure() != 0)
     return txn.failure();
@@ -200,13 +232,23 @@ int lmdb_store::attempt(std::span<const mutation> work,
   return txn.commit();
 }
 
+int lmdb_store::attempt_anew(std::span<const mutation> work,
+                             std::vector<caf::expected<reply>>& answers) {
+  auto code = attempt(work, answers);
+  if (code != MDB_PANIC || start_anew())
+    return code;
+  return attempt(work, answers);
+}
+
 caf::error lmdb_store::commit_fault(int code, const mutation& what) const {
   if (code == MDB_MAP_FULL && std::holds_alternative<append>(what))
     return fault(ec::store_full,
                  "store " + options_.directory.string()
                    + ": its file has reached its largest size; it takes no "
                      "new events until some are delivered");
-  return env_->failure(code, "cannot write");
+  if (env_)
+    return env_->failure(code, "cannot write");
+  return not_open(options_.directory);
 }
 
 std::vector<caf::expected<reply>>
@@ -221,7 +263,7 @@ lmdb_store::one_by_one(std::span<const mutation> work) {
       result.emplace_back(*appends_fail);
       continue;
     }
-    if (auto code = attempt({&each, 1}, answers)) {
+    if (auto code = attempt_anew({&each, 1}, answers)) {
       auto error = commit_fault(code, each);
       if (is_append)
         appends_fail = error;
@@ -238,11 +280,12 @@ lmdb_store::commit(std::span<const mutation> work) {
   auto now = std::chrono::steady_clock::now();
   if (now - readers_checked_ >= reader_check_interval) {
     readers_checked_ = now;
-    env_->check_readers();
+    if (env_)
+      env_->check_readers();
   }
   std::vector<caf::expected<reply>> answers;
   answers.reserve(work.size());
-  auto code = attempt(work, answers);
+  auto code = attempt_anew(work, answers);
   if (code == 0)
     return answers;
   if (work.size() == 1)
@@ -252,46 +295,61 @@ lmdb_store::commit(std::span<const mutation> work) {
 
 // -- reading ------------------------------------------------------------------
 
+template <class Answer>
+Answer lmdb_store::read(const std::function<Answer(reading&)>& what) const {
+  std::shared_lock together{env_guard_};
+  if (!env_)
+    return not_open(options_.directory);
+  reading txn{*env_};
+  return what(txn);
+}
+
 caf::expected<pool_page> lmdb_store::peek(std::uint64_t from,
                                           const page_limits& limits) const {
-  reading txn{*env_};
-  return read_page(txn, from, limits, rot_);
+  return read<caf::expected<pool_page>>(
+    [&](reading& txn) { return read_page(txn, from, limits, rot_); });
 }
 
 caf::expected<std::uint64_t> lmdb_store::cursor() const {
-  reading txn{*env_};
-  auto count = read_counters(txn);
-  if (!count)
-    return count.error();
-  return count->cursor;
+  using answer = caf::expected<std::uint64_t>;
+  return read<answer>([](reading& txn) -> answer {
+    auto count = read_counters(txn);
+    if (!count)
+      return count.error();
+    return count->cursor;
+  });
 }
 
 caf::expected<std::vector<service_row>> lmdb_store::services() const {
-  reading txn{*env_};
-  return read_services(txn, options_);
+  return read<caf::expected<std::vector<service_row>>>(
+    [&](reading& txn) { return read_services(txn, options_); });
 }
 
 caf::error
 lmdb_store::joined(std::string_view room_id,
                    const std::function<void(std::string_view)>& each) const {
-  reading txn{*env_};
-  return read_joined(txn, room_id, each, rot_);
+  return read<caf::error>(
+    [&](reading& txn) { return read_joined(txn, room_id, each, rot_); });
 }
 
 caf::expected<bool> lmdb_store::is_joined(std::string_view room_id,
                                           std::string_view user_id) const {
-  reading txn{*env_};
-  return read_is_joined(txn, room_id, user_id, rot_);
+  return read<caf::expected<bool>>(
+    [&](reading& txn) { return read_is_joined(txn, room_id, user_id, rot_); });
 }
 
 caf::expected<std::vector<std::string>>
 lmdb_store::aliases(std::string_view room_id) const {
-  reading txn{*env_};
-  return read_aliases(txn, room_id, rot_);
+  return read<caf::expected<std::vector<std::string>>>(
+    [&](reading& txn) { return read_aliases(txn, room_id, rot_); });
 }
 
 caf::expected<store_stat> lmdb_store::stat() const {
-  reading txn{*env_};
+  return read<caf::expected<store_stat>>(
+    [&](reading& txn) { return read_stat(txn); });
+}
+
+caf::expected<store_stat> lmdb_store::read_stat(reading& txn) const {
   auto count = read_counters(txn);
   if (!count)
     return count.error();

@@ -101,7 +101,7 @@ TEST_CASE("a file that is no store is refused") {
   fs::resize_file(rig.data() / "data.mdb", 100'000);
   auto store = storage::open_lmdb(rig.options());
   REQUIRE(!store);
-  CHECK(is(store.error(), ec::store_failed));
+  CHECK(is(store.error(), ec::store_corrupt));
 }
 
 TEST_CASE("leases of another boot are over") {

@@ -174,6 +174,19 @@ TEST_CASE("a request that does not come in time is refused, an idle connection "
   eventually([&] { return server->counters().open_connections == 0; });
 }
 
+TEST_CASE("who connects and says nothing has as long as a request's headers "
+          "have, between requests there is more time") {
+  listener_limits limits;
+  limits.header_deadline = 40ms;
+  limits.linger_time = 50ms;
+  auto server = serve(limits);
+  raw_client silent{server->port()};
+  raw_client used{server->port()};
+  CHECK(used.ask(get("/")).status == 200);
+  CHECK(silent.closed());
+  CHECK(used.ask(get("/")).status == 200);
+}
+
 TEST_CASE("200 trickling and 200 idle connections cost a good client nothing") {
   auto server = serve();
   std::vector<raw_client> idle;

@@ -87,4 +87,40 @@ TEST_CASE_FIXTURE(fixture, "what was not taken is not told as an arrival") {
   CHECK(arrivals == 0);
 }
 
+TEST_CASE("a store is in trouble from a failure on until the same kind of "
+          "mutation succeeds, for ten seconds at most") {
+  using namespace std::chrono_literals;
+  store_health health;
+  const store_health::clock::time_point start{};
+  const auto failed = fault(ec::store_failed, "the disk is full");
+  const storage::mutation append = fixture::one_event();
+  const storage::mutation next = storage::next{{1, 1}, cut_limits{}};
+  CHECK(!health.trouble(start));
+  health.note(append, fault(ec::store_full, "full"), start);
+  health.note(next, fault(ec::fenced, "fenced"), start);
+  CHECK(!health.trouble(start));
+  health.note(append, failed, start);
+  CHECK(health.trouble(start) == "the disk is full");
+  health.note(next, {}, start);
+  CHECK(health.trouble(start + 9s) == "the disk is full");
+  health.note(append, {}, start + 9s);
+  CHECK(!health.trouble(start + 9s));
+  health.note(append, failed, start);
+  CHECK(!health.trouble(start + 10s));
+}
+
+TEST_CASE_FIXTURE(fixture, "whoever watches is told how the store does") {
+  auto health = std::make_shared<store_health>();
+  auto watched = spawn(watched_storage_writer, all, store, health);
+  store->fault
+    = [](const std::string&) { return fault(ec::store_failed, "EIO"); };
+  self->send(watched, one_event());
+  run();
+  CHECK(health->trouble(store_health::clock::now()) == "EIO");
+  store->fault = nullptr;
+  self->send(watched, one_event());
+  run();
+  CHECK(!health->trouble(store_health::clock::now()));
+}
+
 TEST_SUITE_END();

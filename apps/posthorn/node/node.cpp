@@ -101,7 +101,8 @@ caf::error node::spawn_actors() {
     return std::move(client.error());
   // Detached: these block on the disk, or must answer while others block.
   metrics_ = sys_->spawn<caf::detached>(metrics, census_);
-  writer_ = sys_->spawn<caf::detached>(storage_writer, census_, store_);
+  writer_ = sys_->spawn<caf::detached>(watched_storage_writer, census_, store_,
+                                       health_);
   pool_ = sys_->spawn<caf::detached>(pool, census_, store_, writer_,
                                      storage::page_limits{});
   courier_ = sys_->spawn(courier, census_,
@@ -146,7 +147,7 @@ caf::error node::spawn_actors() {
       return "starting";
     if (draining_)
       return "draining";
-    return std::nullopt;
+    return health_->trouble(store_health::clock::now());
   };
   shown.reload = [this] { return reload(); };
   shown.listeners = [this] {

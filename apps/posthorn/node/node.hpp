@@ -8,6 +8,7 @@
 #include "actors/listener/listener.hpp"
 #include "actors/protocols.hpp"
 #include "actors/sorter/directory.hpp"
+#include "actors/storage/store_health.hpp"
 #include "apps/posthorn/config/config.hpp"
 
 #include <caf/actor_system.hpp>
@@ -80,6 +81,7 @@ private:
   std::function<loaded()> reread_;
   loaded setup_;
   std::shared_ptr<storage::store> store_;
+  std::shared_ptr<store_health> health_ = std::make_shared<store_health>();
   census_ptr census_ = std::make_shared<census>();
   caf::actor_system_config actor_config_;
   std::unique_ptr<caf::actor_system> sys_;

@@ -40,6 +40,10 @@ class Sent:
     events: list[bytes]
     acked: float | None = None
 
+    @property
+    def event_ids(self) -> list[str]:
+        return [json.loads(one)["event_id"] for one in self.events]
+
 
 class Feed:
     """One feed of one homeserver. Not for use by several threads at once.
@@ -89,6 +93,11 @@ class Feed:
         """Sends each event in a transaction of its own."""
         for one in events:
             self.send([one])
+
+    def note(self, txn_id: str, events: list[bytes], acked: bool) -> None:
+        """Puts into the log what was sent by put()."""
+        when = time.monotonic() if acked else None
+        self.sent.append(Sent(txn_id, events, when))
 
     def put(self, txn_id: str, body: bytes, **how) -> Reply:
         """One try at one transaction, whatever comes back."""
