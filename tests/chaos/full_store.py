@@ -54,14 +54,15 @@ class Disk:
         else:
             _try(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", self.path])
 
-    def leave(self, space: int) -> str:
-        """A file that leaves that many bytes free."""
+    def leave(self, space: int) -> None:
+        """Puts a file there that leaves that many bytes free."""
         ballast = os.path.join(self.path, "ballast")
         free = os.statvfs(self.path)
         size = free.f_bavail * free.f_frsize - space
+        if size <= 0:
+            return
         with open(ballast, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(size, 1))
-        return ballast
+            os.posix_fallocate(file.fileno(), 0, size)
 
     def fill(self) -> None:
         """Takes the last byte."""
@@ -102,7 +103,7 @@ class Full:
         self.disk = None if kind == "limit" else Disk(kind, directory)
         settings = {**SETTINGS, "limits": {"max_store": "8MiB"}}
         if self.disk:
-            self.disk.leave(14 << 20)
+            self.disk.leave(10 << 20)
             settings["limits"] = {"max_store": "1GiB"}
             settings["store"] = f"lmdb:{self.disk.path}/store"
         self.receivers = {
@@ -118,12 +119,12 @@ class Full:
 
     def event(self, size: int) -> bytes:
         self._count += 1
-        return awkward_event(f"${self.kind}-{self._count}", self._rng, size)
+        return awkward_event(f"${self.kind}-{self._count}", self._rng, size, size)
 
     def expect(self, holds: object, what: str) -> bool:
         return self.run.expect(holds, f"{self.kind}: {what}")
 
-    def try_put(self, name: str, size: int = 500):
+    def try_put(self, name: str, size: int = EVENT_BYTES):
         """One transaction, once; whatever comes back."""
         return self.feeds[name].put(f"try-{self._count}", body_of([self.event(size)]))
 

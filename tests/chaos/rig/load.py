@@ -10,10 +10,12 @@ from . import CHAOS  # noqa: F401  (finds the harness)
 from harness import Feed, Receiver, answers, body_of
 
 
-def awkward_event(event_id: str, rng: random.Random, filler_max: int = 1_500) -> bytes:
+def awkward_event(
+    event_id: str, rng: random.Random, filler_max: int = 1_500, filler_min: int = 0
+) -> bytes:
     """An event in bytes that a parser and a printer would not give back."""
     gap = " " * rng.randint(0, 3)
-    filler = "x" * rng.randint(0, filler_max)
+    filler = "x" * rng.randint(filler_min, filler_max)
     return (
         f'{{"event_id":{gap}"{event_id}","type":"m.room.message",'
         f'{gap}"room_id":"!room:example.org","sender":"@alice:example.org",'
