@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 using namespace posthorn;
 using namespace posthorn::contract;
@@ -125,6 +126,17 @@ TEST_CASE("a disk without room refuses the batches of a commit, carries out "
   bench.rig->reopen();
   CHECK(bench.page().entries.size() == 1);
   CHECK(bench.drain(irc).size() == 19);
+}
+
+TEST_CASE("the file that readers are noted in has all its blocks: a full disk "
+          "must not end who reads") {
+  workbench bench;
+
+  struct stat file {};
+
+  auto path = rig_of(bench).data() / "lock.mdb";
+  REQUIRE(stat(path.c_str(), &file) == 0);
+  CHECK(file.st_blocks * 512 >= file.st_size);
 }
 
 TEST_SUITE_END();
