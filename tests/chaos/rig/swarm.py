@@ -110,7 +110,7 @@ class One(asyncio.Protocol):
 
     async def trickle(self) -> None:
         self._write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        while self.transport is not None:
+        while self._is_open():
             self._write(b" ")
             await asyncio.sleep(1)
 
@@ -119,12 +119,17 @@ class One(asyncio.Protocol):
         block = b" " * 65_536
         for _ in range(GIGABYTE // len(block)):
             await self.writable.wait()
-            if self.transport is None:
+            if not self._is_open():
                 return
             self._write(block)
+            # Writing does not wait by itself, and others have their turn.
+            await asyncio.sleep(0)
+
+    def _is_open(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing()
 
     def _write(self, data: bytes) -> None:
-        if self.transport is not None:
+        if self._is_open():
             self.transport.write(data)
 
 
