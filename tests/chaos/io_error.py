@@ -23,7 +23,7 @@ from rig.scenario import Scenario
 from rig.watch import until
 
 CALLS = ["fdatasync", "pwrite64", "pwritev", "writev", "fallocate"]
-SHORT = 12
+SHORT = 6
 IN_A_ROW = 12
 
 
