@@ -19,7 +19,7 @@ import time
 
 from rig import strace
 from rig.command import Run, command
-from rig.scenario import Scenario
+from rig.scenario import Scenario, calls_of_a_life
 from rig.watch import until
 
 CALLS = ["fdatasync", "pwrite64", "pwritev", "writev", "fallocate"]
@@ -48,22 +48,6 @@ class Readiness(threading.Thread):
     def stop(self) -> None:
         self.ended.set()
         self.join()
-
-
-def first_calls(run: Run) -> tuple[dict[str, int], dict[str, int]]:
-    """By call: how often a start makes it, and how often the whole life."""
-    scenario = Scenario(run)
-    path = strace.trace(scenario.node, CALLS)
-    scenario.node.start()
-    time.sleep(0.1)
-    at_start = strace.most_calls(path)
-    scenario.begin()
-    scenario.finish()
-    scenario.node.stop()
-    time.sleep(0.2)
-    calls = strace.most_calls(path)
-    scenario.end(not run.failures)
-    return at_start, calls
 
 
 def one_fault(run: Run, call: str, first: int, count: int) -> dict:
@@ -105,7 +89,7 @@ def one_fault(run: Run, call: str, first: int, count: int) -> dict:
 
 def body(run: Run) -> None:
     strace.require()
-    at_start, calls = first_calls(run)
+    at_start, calls = calls_of_a_life(run, CALLS)
     points = []
     for call in CALLS:
         for n in range(at_start.get(call, 0) + 1, calls.get(call, 0) + 1):

@@ -18,32 +18,22 @@ import time
 
 from rig import strace
 from rig.command import Run, command
-from rig.scenario import Scenario
+from rig.scenario import Scenario, calls_of_a_life
 from rig.watch import until
 
 SHORT = 12
 CALLS = strace.WRITES + strace.SENDS
 
 
-def counted(run: Run) -> dict[str, int]:
-    """By call, how often one thread makes it in a life without faults."""
-    scenario = Scenario(run, 15 if run.full else 5)
-    path = strace.trace(scenario.node, CALLS)
-    scenario.node.start(ready=False)
-    scenario.begin()
-    scenario.finish()
-    scenario.node.stop()
-    # The tracer writes on for a moment when the node is gone.
-    time.sleep(0.2)
-    calls = strace.most_calls(path)
-    scenario.end(not run.failures)
-    return calls
+def length(run: Run) -> int:
+    """Transactions of a feed: some 500 calls, or 150."""
+    return 15 if run.full else 5
 
 
 def one_death(run: Run, call: str, n: int) -> tuple[bool, float]:
     """Dies at the n-th call. Answers whether it died, and how long the next
     start took."""
-    scenario = Scenario(run, 15 if run.full else 5)
+    scenario = Scenario(run, length(run))
     strace.trace(scenario.node, [call], f"{call}:signal=KILL:when={n}")
     scenario.node.start(ready=False)
     scenario.begin()
@@ -72,7 +62,7 @@ def one_death(run: Run, call: str, n: int) -> tuple[bool, float]:
 
 def body(run: Run) -> None:
     strace.require()
-    calls = counted(run)
+    _, calls = calls_of_a_life(run, CALLS, length(run))
     run.expect(calls.get("fdatasync", 0) > 5, f"strange counts: {calls}")
     points = [(call, n) for call in CALLS for n in range(1, calls.get(call, 0) + 1)]
     chosen = points

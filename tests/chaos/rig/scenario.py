@@ -5,7 +5,7 @@ import random
 import threading
 import time
 
-from . import CHAOS  # noqa: F401  (finds the harness)
+from . import strace
 from .command import Run
 from .judge import Logs
 from .load import awkward_event, last_event_of
@@ -100,3 +100,23 @@ class Scenario:
             one.close()
         if kept and not self.run.options.keep:
             self.run.drop(self.node.directory)
+
+
+def calls_of_a_life(
+    run: Run, calls: list[str], transactions: int = 5
+) -> tuple[dict[str, int], dict[str, int]]:
+    """By system call, how often one thread makes it in a life without faults:
+    until the node is ready, and until its end."""
+    scenario = Scenario(run, transactions)
+    path = strace.trace(scenario.node, calls)
+    scenario.node.start()
+    time.sleep(0.1)
+    at_start = strace.most_calls(path)
+    scenario.begin()
+    scenario.finish()
+    scenario.node.stop()
+    # The tracer writes on for a moment when the node is gone.
+    time.sleep(0.2)
+    found = strace.most_calls(path)
+    scenario.end(not run.failures)
+    return at_start, found
