@@ -87,6 +87,34 @@ bool follow_each_other(const root_record& even, const root_record& odd) {
          || (a % 2 == 0 && b % 2 == 1 && (a + 1 == b || b + 1 == a));
 }
 
+caf::error look_at_roots(const std::filesystem::path& directory, int file) {
+  auto even = root_at(file, 0, 0);
+  std::size_t page_bytes = even ? even->free_tree.pad : 0;
+  auto odd = root_at(file, 1, page_bytes);
+
+  // Last: the file only grows.
+  struct stat size {};
+
+  if (fstat(file, &size) != 0)
+    return unreadable(directory, errno);
+  if (size.st_size == 0)
+    return {};
+  if (page_bytes < page_bytes_min || page_bytes > page_bytes_max
+      || !std::has_single_bit(page_bytes))
+    return broken(directory, "page 0 is not a root of LMDB");
+  if (!odd || odd->free_tree.pad != page_bytes)
+    return broken(directory, "page 1 is not a root of LMDB");
+  if (!follow_each_other(*even, *odd))
+    return broken(directory, "its two roots do not follow each other");
+  auto& newest = even->transaction > odd->transaction ? *even : *odd;
+  auto there = static_cast<std::uint64_t>(size.st_size) / page_bytes;
+  if (newest.last_page < 1 || newest.last_page >= there)
+    return broken(directory,
+                  "it has " + std::to_string(there) + " pages, and page "
+                    + std::to_string(newest.last_page) + " should be its last");
+  return {};
+}
+
 /// The root that a read transaction sees.
 std::optional<root_record> root_of(environment& env, const reading& txn,
                                    int file) {
@@ -237,30 +265,12 @@ caf::error survey_roots(const std::filesystem::path& directory) {
   open_file file{directory / "data.mdb"};
   if (file.number < 0)
     return errno == ENOENT ? caf::error{} : unreadable(directory, errno);
-
-  struct stat size {};
-
-  if (fstat(file.number, &size) != 0)
-    return unreadable(directory, errno);
-  if (size.st_size == 0)
-    return {};
-  auto even = root_at(file.number, 0, 0);
-  std::size_t page_bytes = even ? even->free_tree.pad : 0;
-  if (page_bytes < page_bytes_min || page_bytes > page_bytes_max
-      || !std::has_single_bit(page_bytes))
-    return broken(directory, "page 0 is not a root of LMDB");
-  auto odd = root_at(file.number, 1, page_bytes);
-  if (!odd || odd->free_tree.pad != page_bytes)
-    return broken(directory, "page 1 is not a root of LMDB");
-  if (!follow_each_other(*even, *odd))
-    return broken(directory, "its two roots do not follow each other");
-  auto& newest = even->transaction > odd->transaction ? *even : *odd;
-  auto there = static_cast<std::uint64_t>(size.st_size) / page_bytes;
-  if (newest.last_page < 1 || newest.last_page >= there)
-    return broken(directory,
-                  "it has " + std::to_string(there) + " pages, and page "
-                    + std::to_string(newest.last_page) + " should be its last");
-  return {};
+  caf::error why;
+  // Another process may commit between one look and the next.
+  for (auto i = 0; i < root_tries; ++i)
+    if (!(why = look_at_roots(directory, file.number)))
+      return {};
+  return why;
 }
 
 caf::error survey_trees(environment& env) {
