@@ -80,7 +80,9 @@ def command(
     try:
         body(run)
     except Skip as why:
-        run.say(f"{bar}: SKIPPED, nothing was tried: {why}")
+        run.say(f"{bar}: SKIPPED: {why}")
+        for directory in run.directories:
+            shutil.rmtree(directory, ignore_errors=True)
         print(json.dumps({**line, "skipped": str(why)}))
         return SKIPPED
     except Exception as why:  # pylint: disable=broad-except
