@@ -79,6 +79,8 @@ private:
     namespace ondemand = simdjson::ondemand;
     ondemand::document document;
     ondemand::object object;
+    bool changed_good = true;
+    bool left_good = true;
     if (parser_.iterate(json).get(document) != simdjson::SUCCESS
         || document.get_object().get(object) != simdjson::SUCCESS)
       return false;
@@ -88,13 +90,12 @@ private:
       if (std::move(member).get(field) != simdjson::SUCCESS
           || field.unescaped_key().get(key) != simdjson::SUCCESS)
         return false;
-      auto* into = key == "changed" ? &changed
-                   : key == "left"  ? &left
-                                    : nullptr;
-      if (into != nullptr && !read(field.value(), *into))
-        return false;
+      if (key == "changed")
+        changed_good = read(field.value(), changed);
+      else if (key == "left")
+        left_good = read(field.value(), left);
     }
-    return true;
+    return changed_good && left_good;
   }
 
   static bool read(simdjson::ondemand::value what, mentions& into) {
