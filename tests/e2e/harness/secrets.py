@@ -21,7 +21,7 @@ _PAGES = (
 def tokens_in(settings: dict) -> set[str]:
     """The tokens of a posthorn.yaml or of a registration."""
     keys = ("as_token", "hs_token", "admin_token")
-    found = {settings.get(key) for key in keys}
+    found = [settings.get(key) for key in keys]
     return {one for one in found if isinstance(one, str) and one}
 
 
