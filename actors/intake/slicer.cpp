@@ -28,7 +28,7 @@ namespace ondemand = simdjson::ondemand;
 
 // A parser keeps about five bytes for each byte of the largest body it ever
 // saw; larger bodies than this get a parser of their own, one at a time.
-constexpr std::size_t kept_parser_max = 256 * 1024;
+constexpr std::size_t kept_parser_max = std::size_t{256} << 10;
 
 // Top-level keys are compared pairwise; the spec and its MSCs know nine.
 constexpr std::size_t top_level_keys_max = 256;
