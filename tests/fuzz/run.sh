@@ -27,7 +27,7 @@ for target; do
     found=$(mktemp -d)
     # Patterns take their time to compile.
     runs=20000
-    [ "$target" != matcher ] || runs=12000
+    [ "$target" != matcher ] || runs=10500
     set -- "$@" "-runs=$runs" -seed=1 -verbosity=0
   else
     found=$build/found/$target
