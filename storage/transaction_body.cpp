@@ -34,10 +34,9 @@ class device_list_fold {
 public:
   /// Answers false when `json` is not what it should be; it then adds nothing.
   bool add(std::string_view json) {
-    simdjson::padded_string padded{json};
     mentions changed;
     mentions left;
-    if (!read(padded, "changed", changed) || !read(padded, "left", left))
+    if (!read(simdjson::padded_string{json}, changed, left))
       return false;
     for (auto& user : changed)
       move_to(user, changed_, left_);
@@ -73,22 +72,44 @@ private:
     std::map<std::uint64_t, std::string> tokens;
   };
 
-  bool read(const simdjson::padded_string& json, std::string_view key,
-            mentions& into) {
+  /// As read_by_user() reads it: of a key that comes twice the last one counts,
+  /// and null is as good as no key.
+  bool read(const simdjson::padded_string& json, mentions& changed,
+            mentions& left) {
     namespace ondemand = simdjson::ondemand;
     ondemand::document document;
     ondemand::object object;
+    bool changed_good = true;
+    bool left_good = true;
     if (parser_.iterate(json).get(document) != simdjson::SUCCESS
         || document.get_object().get(object) != simdjson::SUCCESS)
       return false;
-    ondemand::array list;
-    auto found = object.find_field_unordered(key).get_array().get(list);
-    if (found == simdjson::NO_SUCH_FIELD)
+    for (auto member : object) {
+      ondemand::field field;
+      std::string_view key;
+      if (std::move(member).get(field) != simdjson::SUCCESS
+          || field.unescaped_key().get(key) != simdjson::SUCCESS)
+        return false;
+      if (key == "changed")
+        changed_good = read(field.value(), changed);
+      else if (key == "left")
+        left_good = read(field.value(), left);
+    }
+    return changed_good && left_good;
+  }
+
+  static bool read(simdjson::ondemand::value what, mentions& into) {
+    into.clear();
+    bool null = false;
+    if (what.is_null().get(null) != simdjson::SUCCESS)
+      return false;
+    if (null)
       return true;
-    if (found != simdjson::SUCCESS)
+    simdjson::ondemand::array list;
+    if (what.get_array().get(list) != simdjson::SUCCESS)
       return false;
     for (auto element : list) {
-      ondemand::value value;
+      simdjson::ondemand::value value;
       if (element.get(value) != simdjson::SUCCESS)
         return false;
       std::string_view token = value.raw_json_token();

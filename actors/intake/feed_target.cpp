@@ -3,6 +3,8 @@
 
 #include "actors/listener/request_path.hpp"
 
+#include <httplib.h>
+
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -12,12 +14,20 @@ namespace posthorn {
 
 namespace {
 
+/// Whether a query's `key=value` is the token to who reads parameters: its name
+/// may be percent-encoded, in part or in full.
+bool is_access_token(std::string_view part) {
+  httplib::Params parameter;
+  httplib::detail::parse_query_text(std::string{part}, parameter);
+  return parameter.count("access_token") > 0;
+}
+
 std::string without_access_token(std::string_view query) {
   std::string result;
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
     const auto part = query.substr(0, end);
-    if (!part.empty() && !part.starts_with("access_token=")) {
+    if (!part.empty() && !is_access_token(part)) {
       result += result.empty() ? '?' : '&';
       result += part;
     }

@@ -6,7 +6,6 @@
 #include "actors/intake/part_check.hpp"
 #include "messages/errors.hpp"
 
-#include <nlohmann/json.hpp>
 #include <simdjson.h>
 #include <xxhash.h>
 
@@ -29,7 +28,7 @@ namespace ondemand = simdjson::ondemand;
 
 // A parser keeps about five bytes for each byte of the largest body it ever
 // saw; larger bodies than this get a parser of their own, one at a time.
-constexpr std::size_t kept_parser_max = 256 * 1024;
+constexpr std::size_t kept_parser_max = std::size_t{256} << 10;
 
 // Top-level keys are compared pairwise; the spec and its MSCs know nine.
 constexpr std::size_t top_level_keys_max = 256;
@@ -107,6 +106,7 @@ private:
     std::vector<span> spans;
   };
 
+  bool is_json(ondemand::document& document);
   bool top_level(std::string_view key, ondemand::value value);
   bool list_part(std::size_t which, ondemand::value value);
   bool element(std::size_t which, ondemand::value value);
@@ -128,6 +128,11 @@ private:
   caf::error refusal_;
 };
 
+// On-Demand has no current location once every token is used up.
+bool used_up(ondemand::document& document) {
+  return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+}
+
 caf::error slicing::run(ondemand::parser& parser, std::size_t capacity) {
   ondemand::document document;
   auto code = parser
@@ -141,7 +146,7 @@ caf::error slicing::run(ondemand::parser& parser, std::size_t capacity) {
   auto start = body_.find_first_not_of(" \t\r\n");
   if (body_[start] != '{') {
     // A word such as "not json" begins like a JSON value and is none.
-    if (!nlohmann::json::accept(body_))
+    if (!is_json(document))
       return fault(ec::not_json, "the body is not JSON");
     return fault(ec::bad_json, "the body is "
                                  + std::string{kind_of_json(body_[start])}
@@ -156,13 +161,31 @@ caf::error slicing::run(ondemand::parser& parser, std::size_t capacity) {
   });
   if (!good)
     return failure();
-  // On-Demand has no current location once every token is used up.
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+  if (!used_up(document))
     return fault(ec::not_json,
                  "not JSON: something follows the closing bracket of the body");
   if (!found_[0].present)
     return fault(ec::bad_json, "events is missing");
   return {};
+}
+
+// For a body that is not an object.
+bool slicing::is_json(ondemand::document& document) {
+  auto text = body_.substr(body_.find_first_not_of(" \t\r\n"));
+  text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  if (text.front() == '"') {
+    auto content = checked_string(text);
+    return content && content->size() + 2 == text.size();
+  }
+  if (text.front() != '[')
+    return is_number(text) || text == "true" || text == "false"
+           || text == "null";
+  ondemand::array array;
+  if (document.get_array().get(array) != simdjson::SUCCESS)
+    return false;
+  auto good = walker_.elements(
+    array, [this](ondemand::value each) { return walker_.value(each); });
+  return walker_.too_deep() || (good && used_up(document));
 }
 
 void slicing::hand_over(batch& to) {

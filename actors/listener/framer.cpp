@@ -12,7 +12,7 @@ namespace posthorn::inbound {
 namespace {
 
 // Bodies are received directly into their string once they are this large.
-constexpr std::size_t direct_min = 64 * 1024;
+constexpr std::size_t direct_min = std::size_t{64} << 10;
 
 // Spare capacity behind a body: parsers that read ahead (simdjson: 64 bytes)
 // then need not copy it.

@@ -23,7 +23,7 @@ namespace posthorn::inbound {
 namespace {
 
 constexpr std::uint64_t wakeup_id = 0;
-constexpr std::size_t scratch_size = 64 * 1024;
+constexpr std::size_t scratch_size = std::size_t{64} << 10;
 constexpr int accepts_a_turn = 64;
 
 // When no descriptor is left and nobody can give way.

@@ -9,7 +9,7 @@ namespace posthorn::inbound {
 namespace {
 
 // Bytes read from one connection before the others have their turn.
-constexpr std::size_t turn_max = 256 * 1024;
+constexpr std::size_t turn_max = std::size_t{256} << 10;
 
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 

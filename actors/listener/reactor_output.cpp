@@ -14,7 +14,7 @@ namespace posthorn::inbound {
 namespace {
 
 // Bytes thrown away from one connection before the others have their turn.
-constexpr std::size_t discard_max = 1024 * 1024;
+constexpr std::size_t discard_max = std::size_t{1} << 20;
 
 // Sends as much as the socket takes. How much that was, or nothing when the
 // connection is broken.

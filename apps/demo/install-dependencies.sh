@@ -9,6 +9,7 @@ packages="
   libpcre2-dev libxxhash-dev libssl-dev libcli11-dev libspdlog-dev
   prometheus-cpp-dev
   doctest-dev libbenchmark-dev librapidcheck-dev
+  clang-14 libclang-rt-14-dev
   python3 curl openssl ca-certificates nodejs npm strace e2fsprogs mount
 "
 

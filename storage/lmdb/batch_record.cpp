@@ -107,7 +107,10 @@ std::optional<batch_view> batch_view::verify(record_no record,
                                              std::string_view bytes) {
   if (!intact(table_of(record), record_key(record), bytes))
     return std::nullopt;
-  return trust(bytes);
+  auto result = trust(bytes);
+  if (result && !result->index_fits())
+    return std::nullopt;
+  return result;
 }
 
 std::optional<batch_view> batch_view::trust(std::string_view bytes) {
@@ -133,6 +136,20 @@ std::optional<batch_view> batch_view::trust(std::string_view bytes) {
   if (end != bytes.size())
     return std::nullopt;
   return result;
+}
+
+// The last end is known to fit.
+bool batch_view::index_fits() const {
+  std::uint64_t from = 0;
+  for (std::uint32_t i = 0; i < fixed_.items; ++i) {
+    auto number
+      = load<std::uint32_t>(index_.data() + i * index_entry_bytes + 4);
+    if (end(i) < from || number < static_cast<std::uint32_t>(item_kind::event)
+        || number > static_cast<std::uint32_t>(item_kind::fallback_keys))
+      return false;
+    from = std::uint64_t{end(i)} + 1;
+  }
+  return true;
 }
 
 std::uint32_t batch_view::end(std::uint32_t i) const {

@@ -81,6 +81,7 @@ public:
   std::vector<event_fields> fields() const;
 
 private:
+  bool index_fits() const;
   std::uint32_t end(std::uint32_t i) const;
 
   std::uint32_t start(std::uint32_t i) const {

@@ -121,6 +121,14 @@ TEST_CASE("device lists are folded: the later mention of a user counts") {
                 lists(R"({"left":["@a:x"],"changed":["@c:x"]})")}}};
     CHECK(it.body() == key + R"({"changed":["@b:x","@c:x"],"left":["@a:x"]}})");
   }
+  SUBCASE("a list that is null is none") {
+    posted it{{{lists(R"({"changed":null,"left":["@a:x"]})")}}};
+    CHECK(it.body() == key + R"({"changed":[],"left":["@a:x"]}})");
+  }
+  SUBCASE("of a key that comes twice the last one counts") {
+    posted it{{{lists(R"({"left":["\ud800"],"l\u0065ft":["@b:x"]})")}}};
+    CHECK(it.body() == key + R"({"changed":[],"left":["@b:x"]}})");
+  }
   SUBCASE("the same user twice, written in two ways") {
     posted it{{{lists(R"({"changed" : [ "@a:x" , "\u0040a:x" ]})")}}};
     CHECK(it.body() == key + R"({"changed":["@a:x"],"left":[]}})");

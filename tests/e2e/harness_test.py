@@ -8,7 +8,8 @@ import unittest
 
 from harness import Feed, Receiver, answers, body_of, event, numbered, raw_events
 from harness.ports import free_port
-from harness.settings import merged, to_yaml
+from harness.secrets import leaks, tokens_in
+from harness.settings import Service, merged, to_yaml
 
 
 class Harness(unittest.TestCase):
@@ -25,6 +26,14 @@ class Harness(unittest.TestCase):
         self.assertEqual(1, len({(one.txn_id, one.body) for one in got}))
         self.assertEqual(["$1", "$2", "$3"], self.receiver.delivered)
         self.assertEqual("Bearer token", got[0].headers["authorization"])
+
+    def test_a_token_in_what_is_printed_or_stored_is_noticed(self):
+        secrets = tokens_in(Service("a", None).registration())
+        self.assertEqual({"hs_a", "as_a"}, secrets)
+        secrets |= tokens_in({"admin_token": "admin_secret"})
+        self.assertEqual([], leaks(secrets, "x", b"GET /a was_a hs_ab admin_secre"))
+        for text in (b"Bearer hs_a", b"?access_token=as_a&b", b"\0\1admin_secret\2"):
+            self.assertEqual(1, len(leaks(secrets, "x", text)), text)
 
     def test_an_event_has_the_size_that_was_asked_for(self):
         for size in (200, 1_000, 60_000):

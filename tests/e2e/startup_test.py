@@ -93,6 +93,20 @@ class Startup(NodeCase):
         for word in ("b.yaml", "c.yaml", "max_sture", "listne"):
             self.assertIn(word, done.stdout + done.stderr)
 
+    def test_an_admin_address_for_others_needs_a_token(self):
+        self.posthorn.settings = {
+            "admin": f"0.0.0.0:{self.posthorn.admin_port}",
+            "admin_token": None,
+        }
+        self.posthorn.write()
+        self.assertIn("admin_token", self.refusal())
+        del self.posthorn.settings["admin_token"]
+        self.posthorn.write()
+        self.posthorn.start()
+        for path in ("/admin/v1/services", "/admin/v1/openapi.json"):
+            self.assertEqual(401, self.posthorn.admin("GET", path, token=None).status)
+            self.assertEqual(200, self.posthorn.admin("GET", path).status)
+
     def test_a_port_in_use_is_named(self):
         for port in (self.posthorn.port, self.posthorn.admin_port):
             with socket.socket() as taken:

@@ -194,6 +194,13 @@ TEST_CASE_FIXTURE(fixture, "copies are named by id, so that names may repeat") {
   CHECK(dir.mode("copies") == 0700);
 }
 
+TEST_CASE_FIXTURE(fixture, "a registration that is open to others is named") {
+  dir.write("a.yaml", registration_text("a"), 0640);
+  CHECK(adopt({"a.yaml"}) == 0);
+  CHECK(err.str().find("a.yaml: warning: ") != std::string::npos);
+  CHECK(err.str().find("chmod 600") != std::string::npos);
+}
+
 TEST_CASE_FIXTURE(fixture, "an existing copy is never overwritten") {
   dir.write("a.yaml", registration_text("a"));
   dir.write("b.yaml", registration_text("b"));

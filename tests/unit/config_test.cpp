@@ -237,11 +237,12 @@ TEST_CASE_FIXTURE(fixture, "off loopback the admin API needs a token") {
     CHECK_MESSAGE(taken(std::string{"admin: "} + address + "\n"), address);
 }
 
-TEST_CASE_FIXTURE(fixture, "a secret that others can read is warned about") {
+TEST_CASE_FIXTURE(fixture, "a secret open to others is warned about") {
   auto token = std::string{"server_name: h\nadmin_token: t\n"};
   CHECK(load_text(token, 0600).warnings.empty());
   CHECK(mentions(load_text(token, 0644).warnings,
                  {"posthorn.yaml:2: admin_token: "}));
+  CHECK(load_text(token, 0602).warnings.size() == 1);
   CHECK(load_text("server_name: h\n", 0644).warnings.empty());
   dir.write("token", "t", 0640);
   CHECK(mentions(load("admin_token_file: token\n").warnings,

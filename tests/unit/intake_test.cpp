@@ -124,6 +124,9 @@ TEST_CASE("the access token is not passed on to the service") {
   CHECK(parse_feed_target("/as/a/x?b=1&access_token=secret&c=2")->passed_on
         == "/x?b=1&c=2");
   CHECK(parse_feed_target("/as/a/x?access_token=secret")->passed_on == "/x");
+  CHECK(parse_feed_target("/x?access%5Ftoken=secret&b=1")->passed_on
+        == "/x?b=1");
+  CHECK(parse_feed_target("/x?b&%61ccess_token=secret")->passed_on == "/x?b");
 }
 
 TEST_CASE("a target with a broken escape is none") {

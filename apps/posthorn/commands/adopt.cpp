@@ -74,6 +74,10 @@ int run_adopt(const adopt_options& options, std::ostream& out,
       ++i;
     make_copy(documents[i++], one, *base, options.out, copies, set.errors);
   }
+  for (auto one : set.warnings) {
+    one.text = "warning: " + one.text;
+    err << one << '\n';
+  }
   if (!set.errors.empty())
     return refuse(set.errors, err);
   if (auto failed = make_directory(options.out))

@@ -63,7 +63,7 @@ public:
     result_.config.file = document.file;
     result_.errors = document.problems;
     if (document.open_to_others && document.root->find("admin_token"))
-      warn("admin_token", "stands in a file that group or others can read: "
+      warn("admin_token", "stands in a file that is open to group or others: "
                           "chmod 600");
   }
 
@@ -158,8 +158,7 @@ private:
     if (auto wrong = token_error(token); !wrong.empty())
       in_.complain("admin_token_file", "the token in " + path + " " + wrong);
     if (content->open_to_others)
-      warn("admin_token_file",
-           path + " can be read by group or others: chmod 600");
+      warn("admin_token_file", path + " is open to group or others: chmod 600");
     config().admin_token = std::move(token);
   }
 

@@ -61,9 +61,8 @@ std::optional<cluster_tls> read_tls(yaml_reader& in,
   exposed = false;
   result.key = read_tls_file(*section, "key", config_file, exposed);
   if (exposed)
-    warnings.push_back(
-      {config_file, section->line_of("key"), "cluster.tls.key",
-       result.key + " can be read by group or others: chmod 600"});
+    warnings.push_back({config_file, section->line_of("key"), "cluster.tls.key",
+                        result.key + " is open to group or others: chmod 600"});
   section->refuse_unknown_keys();
   return result;
 }

@@ -104,7 +104,7 @@ caf::expected<file_text> read_file(const std::string& path,
   if (!S_ISREG(info.st_mode))
     return fault(ec::bad_config, "is not a regular file");
   file_text result;
-  result.open_to_others = (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
+  result.open_to_others = (info.st_mode & (S_IRWXG | S_IRWXO)) != 0;
   char buffer[16 * 1024];
   for (;;) {
     auto n = ::read(fd.get(), buffer, sizeof(buffer));

@@ -15,7 +15,8 @@ namespace posthorn {
 /// A file's content and who else may read it.
 struct file_text {
   std::string text;
-  /// Whether group or others have read permission.
+  /// Whether group or others have any permission: who reads it has its tokens,
+  /// who writes it has them sent elsewhere.
   bool open_to_others = false;
 };
 

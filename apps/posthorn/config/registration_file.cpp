@@ -246,7 +246,7 @@ void warn(const yaml_document& document, const registration& what,
           std::vector<problem>& warnings) {
   if (document.open_to_others && document.root != nullptr)
     warnings.push_back({document.file, 0, "",
-                        "holds tokens, but group or others can read it: chmod "
+                        "holds tokens, but is open to group or others: chmod "
                         "600"});
   auto url = document.root == nullptr ? nullptr : document.root->find("url");
   if (url != nullptr && url->value->kind == yaml_kind::null

@@ -55,7 +55,7 @@ struct yaml_document {
   /// UTF-8, not YAML, duplicate keys, merge keys, unknown tags, more than one
   /// document.
   std::vector<problem> problems;
-  /// Whether group or others may read the file.
+  /// As file_text::open_to_others.
   bool open_to_others = false;
 };
 

@@ -7,6 +7,7 @@ import unittest
 from . import answers
 from .node import Node
 from .receiver import Answer, Receiver
+from .secrets import leaks_of
 from .settings import Service
 
 
@@ -65,7 +66,9 @@ class NodeCase(unittest.TestCase):
 
     def _remove(self, node: Node) -> None:
         node.last_log = node.log[-2000:]
+        found = leaks_of(node)
         node.remove()
+        self.assertEqual([], found, "tokens in what was printed or stored")
 
 
 def _bad(result) -> int:

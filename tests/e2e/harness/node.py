@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from .feed import Feed, Reply
 from .ports import free_port
+from .secrets import tokens_in
 from .settings import (
     CATCH_ALL_TOKEN,
     Service,
@@ -62,6 +63,10 @@ class Node:
         # A command that runs the node, e.g. a tracer; the node must stay the
         # child of this process.
         self.prefix: list[str] = []
+        # Every token that was ever in its files, and what it has told others
+        # (what it was, and its bytes): none of the former may be in the latter.
+        self.secrets: set[str] = set()
+        self.said: list[tuple[str, bytes]] = []
         # The end of the log, kept when the directory has been removed.
         self.last_log = ""
         self.write()
@@ -109,6 +114,7 @@ class Node:
             self._write(f"registrations/{one.id}.yaml", one.registration())
 
     def _write(self, name: str, content: dict) -> None:
+        self.secrets |= tokens_in(content)
         path = os.path.join(self.directory, name)
         with open(path, "w", opener=_private, encoding="utf-8") as file:
             file.write(to_yaml(content) + "\n")
@@ -195,11 +201,16 @@ class Node:
         return Feed(self.port, service, token, first_txn)
 
     def admin(
-        self, method: str, path: str, body: bytes | None = None, token=ADMIN_TOKEN
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        token=ADMIN_TOKEN,
+        seconds: float = 20,
     ) -> Reply:
         """One request to the admin API."""
         connection = http.client.HTTPConnection(
-            "127.0.0.1", self.admin_port, timeout=20
+            "127.0.0.1", self.admin_port, timeout=seconds
         )
         try:
             headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -208,6 +219,7 @@ class Node:
             got = answer.read()
         finally:
             connection.close()
+        self.said.append((f"{method} {path}", got))
         return Reply(answer.status, got, {k.lower(): v for k, v in answer.getheaders()})
 
     def service(self, service: str) -> dict:
@@ -239,7 +251,10 @@ class Node:
 
     def run(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess:
         """Runs a command of the program in the node's directory."""
-        return run(*arguments, cwd=self.directory, seconds=seconds)
+        done = run(*arguments, cwd=self.directory, seconds=seconds)
+        printed = done.stdout + done.stderr
+        self.said.append((f"posthorn {arguments[0]}", printed.encode()))
+        return done
 
 
 def run(
