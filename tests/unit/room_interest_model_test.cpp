@@ -18,19 +18,23 @@ namespace {
 
 constexpr int services = 10;
 constexpr int rooms = 50;
+/// Services 1 to this are told of those they share a room with.
+constexpr int told_max = 7;
 
 using numbers = std::vector<service_no>;
 
 /// What a history is made of.
 struct step {
-  enum kind { event, page_stored, page_lost, started_anew } what = event;
+  enum kind { event, asked, page_stored, page_lost, started_anew } what = event;
 
   event_fields fields;
+  /// asked: with whom this user shares a room.
+  std::string user;
 };
 
 std::ostream& operator<<(std::ostream& out, const step& x) {
-  constexpr const char* words[] = {"event", "stored", "lost", "anew"};
-  out << words[x.what];
+  constexpr const char* words[] = {"event", "asked", "stored", "lost", "anew"};
+  out << words[x.what] << ' ' << x.user;
   if (x.what == step::event)
     out << ' ' << x.fields.type << ' ' << x.fields.room_id << ' '
         << x.fields.sender << ' ' << x.fields.state_key << ' '
@@ -59,32 +63,65 @@ bool is_here(std::string_view id) {
   return id.ends_with(":x");
 }
 
+/// A room after a history.
+struct room_state {
+  std::map<std::string, bool> joined;
+  std::vector<std::string> aliases;
+};
+
+room_state state_of(const std::vector<event_fields>& history,
+                    const std::string& room) {
+  room_state result;
+  for (const auto& each : history) {
+    if (each.room_id != room)
+      continue;
+    if (each.type == "m.room.member")
+      result.joined[each.state_key] = each.membership == "join";
+    else if (each.type == "m.room.canonical_alias")
+      result.aliases = each.aliases;
+  }
+  return result;
+}
+
+bool wants_state(service_no n, const std::string& room,
+                 const room_state& where) {
+  bool wanted = wants_room(n, room);
+  for (const auto& [user, is_joined] : where.joined)
+    wanted = wanted || (is_joined && is_here(user) && wants_user(n, user));
+  for (const auto& alias : where.aliases)
+    wanted = wanted || (is_here(alias) && wants_alias(n, alias));
+  return wanted;
+}
+
 /// The rule, event by event, without any memory.
 numbers expected(const std::vector<event_fields>& history) {
   const auto& last = history.back();
-  std::map<std::string, bool> joined;
-  std::vector<std::string> aliases;
-  for (const auto& each : history) {
-    if (each.room_id != last.room_id)
-      continue;
-    if (each.type == "m.room.member")
-      joined[each.state_key] = each.membership == "join";
-    else if (each.type == "m.room.canonical_alias")
-      aliases = each.aliases;
-  }
+  const auto where = state_of(history, last.room_id);
   numbers result;
-  for (service_no n = 1; n <= services; ++n) {
-    bool wanted
-      = wants_user(n, last.sender) || wants_room(n, last.room_id)
-        || (last.type == "m.room.member" && wants_user(n, last.state_key));
-    for (const auto& [user, is_joined] : joined)
-      wanted = wanted || (is_joined && is_here(user) && wants_user(n, user));
-    for (const auto& alias : aliases)
-      wanted = wanted || (is_here(alias) && wants_alias(n, alias));
-    if (wanted)
+  for (service_no n = 1; n <= services; ++n)
+    if (wants_user(n, last.sender) || wants_state(n, last.room_id, where)
+        || (last.type == "m.room.member" && wants_user(n, last.state_key)))
       result.push_back(n);
-  }
   return result;
+}
+
+/// The services up to `told_max` that want a room which the user is joined to.
+numbers expected_sharing(const std::vector<event_fields>& history,
+                         const std::string& user) {
+  std::set<std::string> all;
+  for (const auto& each : history)
+    all.insert(each.room_id);
+  std::set<service_no> result;
+  for (const auto& room : all) {
+    const auto where = state_of(history, room);
+    const auto found = where.joined.find(user);
+    if (found == where.joined.end() || !found->second)
+      continue;
+    for (service_no n = 1; n <= told_max; ++n)
+      if (wants_state(n, room, where))
+        result.insert(n);
+  }
+  return {result.begin(), result.end()};
 }
 
 // -- random histories ---------------------------------------------------------
@@ -155,13 +192,17 @@ rc::Gen<event_fields> any_event() {
 
 rc::Gen<step> any_step() {
   const auto control = [](step::kind what) {
-    return rc::gen::just(step{what, {}});
+    return rc::gen::just(step{what, {}, {}});
   };
   return rc::gen::weightedOneOf<step>(
     {{24, rc::gen::map(any_event(),
                        [](event_fields fields) {
-                         return step{step::event, std::move(fields)};
+                         return step{step::event, std::move(fields), {}};
                        })},
+     {8, rc::gen::map(any_user(),
+                      [](std::string user) {
+                        return step{step::asked, {}, std::move(user)};
+                      })},
      {2, control(step::page_stored)},
      {1, control(step::page_lost)},
      {1, control(step::started_anew)}});
@@ -193,8 +234,10 @@ struct sorting {
   void start() {
     // Room for about eight rooms: some are kept in step for long, and others
     // are read again all the time.
-    aut = std::make_unique<room_interest>(names(), store,
-                                          room_interest_options{"x", 16 * 36});
+    room_interest_options options{"x", 16 * 36, {}};
+    for (service_no n = 1; n <= told_max; ++n)
+      options.told.push_back(n);
+    aut = std::make_unique<room_interest>(names(), store, options);
   }
 
   void store_page() {
@@ -231,6 +274,10 @@ void agrees(const std::vector<step>& steps) {
     } else if (each.what == step::started_anew) {
       run.lose_page();
       run.start();
+    } else if (each.what == step::asked) {
+      numbers to;
+      RC_ASSERT(!run.aut->sharing(each.user, to));
+      RC_ASSERT(to == expected_sharing(run.history, each.user));
     } else {
       run.history.push_back(each.fields);
       numbers to;
@@ -243,7 +290,7 @@ void agrees(const std::vector<step>& steps) {
 } // namespace
 
 TEST_CASE("whatever happens in rooms, each event is for whom the rule says, "
-          "over pages that are stored, lost or sorted anew") {
+          "and whom a user shares rooms with is known, over pages that are stored, lost or sorted anew") {
   const auto* wanted = std::getenv("POSTHORN_HISTORIES");
   rc::detail::TestParams params;
   params.seed = 20'150'306;
