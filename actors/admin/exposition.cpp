@@ -239,8 +239,8 @@ std::string exposition::text(const exposed_figures& what) {
   add_deliveries(to, what);
   add_store(to, what.store);
   add_listeners(to, what);
-  add_matching(to, never_falling("match limits",
-                                 static_cast<double>(what.match_limits)));
+  add_matching(
+    to, never_falling("match limits", static_cast<double>(what.match_limits)));
   const auto kinds = by_kind(what.actors);
   const auto each = [&](auto read) {
     for (const auto& [kind, sum] : kinds)

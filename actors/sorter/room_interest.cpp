@@ -190,9 +190,9 @@ caf::error room_interest::sharing(const std::string& user_id,
   return {};
 }
 
-caf::error room_interest::rooms_of(
-  const std::string& user_id,
-  const std::function<bool(const std::string&)>& each) {
+caf::error
+room_interest::rooms_of(const std::string& user_id,
+                        const std::function<bool(const std::string&)>& each) {
   static const std::map<std::string, bool, std::less<>> none;
   const auto noted = pending_users_.find(user_id);
   const auto& unstored = noted != pending_users_.end() ? noted->second : none;

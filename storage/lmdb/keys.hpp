@@ -49,9 +49,9 @@ enum class table : std::uint8_t {
 
 /// By table, LMDB's name for it; null where there is no table of that number.
 inline constexpr std::array<const char*, 16> table_names
-  = {"meta",       "pool",   "parcels", "queue",   "services", "names",
-     "leases",     "seen",   "seen_order", "shared",  "rotten",   "members",
-     "aliases",    "newest", nullptr,      "user_rooms"};
+  = {"meta",    "pool",   "parcels",    "queue",     "services", "names",
+     "leases",  "seen",   "seen_order", "shared",    "rotten",   "members",
+     "aliases", "newest", nullptr,      "user_rooms"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.

@@ -147,13 +147,12 @@ caf::error lmdb_store::open_tables() {
       return rotten_fault(*env_, "\"format\" of table meta");
     version = format->version;
     if (version < oldest_format_version || version > format_version)
-      return fault(ec::store_version, "store " + options_.directory.string()
-                                        + ": has format version "
-                                        + std::to_string(version)
-                                        + ", this program reads versions "
-                                        + std::to_string(oldest_format_version)
-                                        + " to "
-                                        + std::to_string(format_version));
+      return fault(ec::store_version,
+                   "store " + options_.directory.string()
+                     + ": has format version " + std::to_string(version)
+                     + ", this program reads versions "
+                     + std::to_string(oldest_format_version) + " to "
+                     + std::to_string(format_version));
   } else if (!fresh) {
     return env_->failure(code, "cannot open the table meta");
   }

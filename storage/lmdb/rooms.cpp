@@ -252,10 +252,10 @@ void make_user_rooms(writing& txn) {
     if (const auto known
         = decode<member_record>(table::members, key, walk.value()))
       record = *known;
-    put_record(txn, table::user_rooms,
-               user_room_key(key.substr(1 + room_bytes),
-                             key.substr(1, room_bytes)),
-               record);
+    put_record(
+      txn, table::user_rooms,
+      user_room_key(key.substr(1 + room_bytes), key.substr(1, room_bytes)),
+      record);
   }
 }
 

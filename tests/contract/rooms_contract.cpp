@@ -100,13 +100,14 @@ TEST_CASE("I21, D25: which rooms a user is in is stored with the routing that "
   CHECK(rooms_of(bench, far) == words{room});
 }
 
-TEST_CASE("whoever asks for a user's rooms is told no more of them than wanted") {
+TEST_CASE(
+  "whoever asks for a user's rooms is told no more of them than wanted") {
   workbench bench;
-  say(bench, {{{room, bob, true}, {"!b:x", bob, true}, {"!c:x", bob, true}}, {}});
+  say(bench,
+      {{{room, bob, true}, {"!b:x", bob, true}, {"!c:x", bob, true}}, {}});
   int told = 0;
-  CHECK(!bench.it().rooms_of(bob, [&](std::string_view) {
-    return ++told < 2;
-  }));
+  CHECK(
+    !bench.it().rooms_of(bob, [&](std::string_view) { return ++told < 2; }));
   CHECK(told == 2);
 }
 

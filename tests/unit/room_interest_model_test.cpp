@@ -146,9 +146,9 @@ rc::Gen<std::string> any_user() {
     {{1, rc::gen::map(rc::gen::tuple(between(0, services + 2), between(0, 4),
                                      between(0, 6)),
                       user_of)},
-     {1, rc::gen::map(rc::gen::tuple(between(1, 4), between(0, 2),
-                                     between(0, 2)),
-                      user_of)}});
+     {1,
+      rc::gen::map(rc::gen::tuple(between(1, 4), between(0, 2), between(0, 2)),
+                   user_of)}});
 }
 
 rc::Gen<std::vector<std::string>> any_aliases() {
@@ -304,7 +304,8 @@ void agrees(const std::vector<step>& steps) {
 } // namespace
 
 TEST_CASE("whatever happens in rooms, each event is for whom the rule says, "
-          "and whom a user shares rooms with is known, over pages that are stored, lost or sorted anew") {
+          "and whom a user shares rooms with is known, over pages that are "
+          "stored, lost or sorted anew") {
   const auto* wanted = std::getenv("POSTHORN_HISTORIES");
   rc::detail::TestParams params;
   params.seed = 20'150'306;

@@ -84,7 +84,9 @@ struct fixture {
     known = {};
     for (const auto& config : configs)
       known.add({static_cast<service_no>(known.services.size() + 1),
-                 config->registration.id, config, {}});
+                 config->registration.id,
+                 config,
+                 {}});
     REQUIRE(!add_interest(known, "example.org", store));
   }
 
@@ -133,8 +135,9 @@ struct fixture {
 
 TEST_SUITE_BEGIN("sharing");
 
-TEST_CASE_FIXTURE(fixture, "I21: presence goes to the services that want a room "
-                           "which its sender is in") {
+TEST_CASE_FIXTURE(fixture,
+                  "I21: presence goes to the services that want a room "
+                  "which its sender is in") {
   CHECK(told_of(alice) == numbers{irc, log_archive, ghost});
   CHECK(told_of(carol).empty());
   CHECK(told_of("@tg_12:example.org") == numbers{tg});
@@ -149,8 +152,9 @@ TEST_CASE_FIXTURE(fixture, "I21: a user of another homeserver counts by the "
   CHECK(told_of("@_irc_eve:remote.tld") == numbers{irc});
 }
 
-TEST_CASE_FIXTURE(fixture, "I21: what a room is wanted for counts as it is now: "
-                           "members, aliases, the user's own leaving") {
+TEST_CASE_FIXTURE(fixture,
+                  "I21: what a room is wanted for counts as it is now: "
+                  "members, aliases, the user's own leaving") {
   CHECK(told_of(alice) == numbers{irc, log_archive, ghost});
   say(member("a", irc_bob, "leave"));
   CHECK(told_of(alice) == numbers{log_archive, ghost});
@@ -168,8 +172,8 @@ TEST_CASE_FIXTURE(fixture, "I21: what a room is wanted for counts as it is now: 
 
 TEST_CASE_FIXTURE(fixture, "I22: a presence change that several users of a "
                            "service see is one item") {
-  for (const auto* user : {"@_irc_1:example.org", "@_irc_2:example.org",
-                           "@_irc_3:example.org"}) {
+  for (const auto* user :
+       {"@_irc_1:example.org", "@_irc_2:example.org", "@_irc_3:example.org"}) {
     say(member("a", user, "join"));
     say(member("b", user, "join"));
   }
@@ -180,9 +184,10 @@ TEST_CASE_FIXTURE(fixture, "I22: a presence change that several users of a "
 TEST_CASE_FIXTURE(fixture, "D25: device lists are told of users that share a "
                            "room, each service its own part") {
   say(member("log1", carol, "join"));
-  auto each = got(item_kind::device_lists,
-                  R"({"changed":["@alice:example.org","@_irc_bob:example.org"],)"
-                  R"("left":["@carol:remote.tld"]})");
+  auto each
+    = got(item_kind::device_lists,
+          R"({"changed":["@alice:example.org","@_irc_bob:example.org"],)"
+          R"("left":["@carol:remote.tld"]})");
   const std::string of_alice
     = R"({"changed":["@alice:example.org"],"left":[]})";
   CHECK(each[irc]
@@ -195,8 +200,9 @@ TEST_CASE_FIXTURE(fixture, "D25: device lists are told of users that share a "
   CHECK(each[tg].empty());
 }
 
-TEST_CASE_FIXTURE(fixture, "where no service is registered for it, nobody looks "
-                           "for whom a user shares rooms with") {
+TEST_CASE_FIXTURE(fixture,
+                  "where no service is registered for it, nobody looks "
+                  "for whom a user shares rooms with") {
   for (const auto& each : configs) {
     each->registration.receive_ephemeral = false;
     each->registration.device_lists = false;
