@@ -146,13 +146,8 @@ caf::error lmdb_store::open_tables() {
     if (!format)
       return rotten_fault(*env_, "\"format\" of table meta");
     version = format->version;
-    if (version < oldest_format_version || version > format_version)
-      return fault(ec::store_version,
-                   "store " + options_.directory.string()
-                     + ": has format version " + std::to_string(version)
-                     + ", this program reads versions "
-                     + std::to_string(oldest_format_version) + " to "
-                     + std::to_string(format_version));
+    if (auto why = check_version(options_.directory, version))
+      return why;
   } else if (!fresh) {
     return env_->failure(code, "cannot open the table meta");
   }

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -303,6 +304,10 @@ std::optional<lease_state> decode_lease(std::string_view key,
 
 void put_service(writing& txn, service_no service, service_state state);
 void put_lease(writing& txn, std::string_view name, lease_state state);
+
+/// Whether this program reads a store of that format. Errors: store_version.
+caf::error check_version(const std::filesystem::path& directory,
+                         std::uint32_t version);
 
 /// The counters of meta. Errors: store_corrupt.
 caf::expected<counters> read_counters(transaction& txn);
