@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sorter knows about rooms: who of this homeserver is joined, and
-// under which aliases of this homeserver they are known.
+// What the sorter knows about rooms: who is joined, and under which aliases of
+// this homeserver they are known.
 #pragma once
 
 #include <algorithm>
@@ -42,11 +42,14 @@ inline std::vector<std::string> local_aliases(std::vector<std::string> all,
   return all;
 }
 
-/// A local user is joined to a room from now on, or no longer is.
+/// A user is joined to a room from now on, or no longer is.
 struct membership_change {
   std::string room_id;
   std::string user_id;
   bool joined = false;
+  /// Whether the user is of this homeserver. Others count where it is asked
+  /// which rooms a user is in, and never where it is asked who is in a room.
+  bool local = true;
 };
 
 /// From now on a room's local aliases are these and no others.

@@ -186,6 +186,14 @@ public:
   joined(std::string_view room_id,
          const std::function<void(std::string_view)>& each) const = 0;
 
+  /// Calls `each` with the id of each room that a user, local or not, is joined
+  /// to, in no particular order, until it answers false. It must not call the
+  /// store. A rotten record counts as joined and is reported. Errors:
+  /// store_failed.
+  virtual caf::error
+  rooms_of(std::string_view user_id,
+           const std::function<bool(std::string_view)>& each) const = 0;
+
   /// Whether a local user is joined to a room, as joined() would say.
   virtual caf::expected<bool> is_joined(std::string_view room_id,
                                         std::string_view user_id) const = 0;

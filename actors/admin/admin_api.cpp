@@ -323,6 +323,8 @@ void admin_api::show_metrics(httplib::Response& response) {
   what.listeners = wiring_.listeners();
   what.queries_open = wiring_.queries->open();
   what.queries_refused = wiring_.queries->refused();
+  if (const auto known = services(); known->match_limits)
+    what.match_limits = known->match_limits();
   what.now = system_clock::now();
   {
     std::lock_guard guard{mutex_};

@@ -171,6 +171,13 @@ void add_listeners(sheet& to, const exposed_figures& what) {
     .add(what.queries_refused);
 }
 
+void add_matching(sheet& to, double match_limits) {
+  to.counter("posthorn_match_limit_total",
+             "Times that a namespace's pattern backtracked too much and "
+             "counted as no match.")
+    .add(match_limits);
+}
+
 void add_process(sheet& to) {
   const auto own = read_process_figures();
   to.counter("process_cpu_seconds_total", "User and system time.")
@@ -232,6 +239,8 @@ std::string exposition::text(const exposed_figures& what) {
   add_deliveries(to, what);
   add_store(to, what.store);
   add_listeners(to, what);
+  add_matching(
+    to, never_falling("match limits", static_cast<double>(what.match_limits)));
   const auto kinds = by_kind(what.actors);
   const auto each = [&](auto read) {
     for (const auto& [kind, sum] : kinds)

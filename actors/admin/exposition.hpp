@@ -29,6 +29,8 @@ struct exposed_figures {
   /// Queries open now, and places refused since the start.
   std::uint64_t queries_open = 0;
   std::uint64_t queries_refused = 0;
+  /// How often a pattern was given up on; begins anew at a reload.
+  std::uint64_t match_limits = 0;
   /// When the configuration was last taken, at the start or by a reload.
   std::chrono::system_clock::time_point configured;
   std::chrono::system_clock::time_point now;

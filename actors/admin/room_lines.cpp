@@ -130,10 +130,8 @@ bool reading::take_membership(const json& what, const std::string* user,
   if (std::find(memberships.begin(), memberships.end(), *membership)
       == memberships.end())
     return wrong("membership is none of join, invite, knock, leave, ban");
-  if (is_local(*user, server_name_))
-    result.changes.memberships.push_back({*room, *user, *membership == "join"});
-  else
-    ++result.ignored;
+  result.changes.memberships.push_back(
+    {*room, *user, *membership == "join", is_local(*user, server_name_)});
   return true;
 }
 

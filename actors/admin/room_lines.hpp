@@ -30,8 +30,7 @@ struct line_fault {
 struct room_lines {
   room_changes changes;
   std::uint64_t lines = 0;
-  /// Good lines that do not concern interest: other state events, users of
-  /// other homeservers.
+  /// Good lines that do not concern interest: other state events.
   std::uint64_t ignored = 0;
   std::uint64_t bad = 0;
   /// Of the first bad lines, at most line_faults_max.
@@ -45,7 +44,7 @@ struct room_lines {
 /// ignored. Or it is {"room_id", "user_id", "membership"}. Empty lines count,
 /// and say nothing. A bad line is left out and the rest is read.
 ///
-/// Only users and aliases of `server_name` are taken.
+/// Of aliases only those of `server_name` are taken.
 room_lines read_room_lines(std::string_view text, std::string_view server_name);
 
 } // namespace posthorn

@@ -5,6 +5,8 @@
 #include "actors/protocols.hpp"
 #include "actors/sorter/room_interest.hpp"
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -23,7 +25,8 @@ struct part_interest {
   /// Those that want what happens in this room: as for a room's events, but
   /// nobody has sent this.
   question rooms;
-  /// Those that share a room with this user. May be null: nobody knows.
+  /// Those that want a room which this user is joined to: of those that are
+  /// told of such users at all. May be null: nobody knows.
   question sharing;
 };
 
@@ -48,6 +51,9 @@ struct directory {
   /// sorter's alone: nobody else asks it.
   std::shared_ptr<room_interest> rooms;
   part_interest parts;
+  /// How often a pattern backtracked too much since the services were loaded;
+  /// each time it counted as no match. Any thread may ask. May be null.
+  std::function<std::uint64_t()> match_limits;
 
   void add(listed_service what) {
     by_id.emplace(what.id, services.size());

@@ -17,6 +17,11 @@ void make_ascending(std::vector<service_no>& what) {
   what.erase(std::unique(what.begin(), what.end()), what.end());
 }
 
+/// Of what sharing() has found, towards users_weight_max.
+std::size_t weight_of(const std::vector<service_no>& found) {
+  return 32 + found.size();
+}
+
 } // namespace
 
 room_interest::room_interest(name_interest names,
@@ -34,13 +39,8 @@ caf::error room_interest::decide(const event_fields& event,
   if (event.has_state_key && event.state_key.empty()
       && event.type == "m.room.canonical_alias")
     note_aliases(event);
-  const auto where = find(event.room_id);
-  if (!where)
-    return where.error();
-  append(to, (*where)->by_id);
-  append(to, (*where)->by_alias);
-  for (const auto& one : (*where)->by_member)
-    to.push_back(one.service);
+  if (auto why = wanting_room(event.room_id, to))
+    return why;
   append(to, names_.users(event.sender));
   if (is_member)
     append(to, names_.users(event.state_key));
@@ -48,29 +48,59 @@ caf::error room_interest::decide(const event_fields& event,
   return {};
 }
 
+caf::error room_interest::wanting_room(const std::string& room_id,
+                                       std::vector<service_no>& to) {
+  const auto where = find(room_id);
+  if (!where)
+    return where.error();
+  (*where)->wanted_by(to);
+  return {};
+}
+
 caf::error room_interest::note_membership(const event_fields& event) {
   const auto& user = event.state_key;
   // Without a membership it is no event that a homeserver would take.
   if (event.membership.empty() || !can_be_kept(event.room_id)
-      || !can_be_kept(user) || !is_local(user, options_.server_name))
+      || !can_be_kept(user))
     return {};
   const bool joined = event.membership == "join";
-  auto* where = remembered_room(event.room_id);
-  auto& members = pending_[event.room_id].members;
-  const auto noted = members.find(user);
-  const auto& services = names_.users(user);
-  if (where != nullptr && !services.empty()) {
-    caf::expected<bool> before = noted != members.end()
-                                   ? caf::expected<bool>{noted->second}
-                                   : store_->is_joined(event.room_id, user);
-    if (!before)
-      return before.error();
-    // Who leaves was counted on joining, or when the room was read, unless a
-    // record has rotten since.
-    if (*before != joined && !where->count(services, joined ? 1 : -1))
-      forget(event.room_id);
+  if (is_local(user, options_.server_name)) {
+    if (!names_.users(user).empty())
+      if (auto why = count_member(event, joined))
+        return why;
+    pending_[event.room_id].members.insert_or_assign(user, joined);
   }
-  members.insert_or_assign(user, joined);
+  pending_users_[user].insert_or_assign(event.room_id, joined);
+  const auto known = shared_.find(user);
+  if (known != shared_.end()) {
+    shared_weight_ -= weight_of(known->second);
+    shared_.erase(known);
+  }
+  return {};
+}
+
+caf::error room_interest::count_member(const event_fields& event, bool joined) {
+  const auto where = find(event.room_id);
+  if (!where)
+    return where.error();
+  const auto& members = pending_[event.room_id].members;
+  const auto noted = members.find(event.state_key);
+  const auto before = noted != members.end()
+                        ? caf::expected<bool>{noted->second}
+                        : store_->is_joined(event.room_id, event.state_key);
+  if (!before)
+    return before.error();
+  if (*before == joined)
+    return {};
+  const auto services = (*where)->by_member.size();
+  // Who leaves was counted on joining, or when the room was read, unless a
+  // record has rotten since.
+  if (!(*where)->count(names_.users(event.state_key), joined ? 1 : -1)) {
+    forget(event.room_id);
+    forget_shared();
+  } else if ((*where)->by_member.size() != services) {
+    forget_shared();
+  }
   return {};
 }
 
@@ -78,6 +108,7 @@ void room_interest::note_aliases(const event_fields& event) {
   if (!can_be_kept(event.room_id))
     return;
   auto local = local_aliases(event.aliases, options_.server_name);
+  forget_shared();
   if (auto* where = remembered_room(event.room_id))
     where->by_alias = wanting(local);
   auto& noted = pending_[event.room_id];
@@ -87,32 +118,120 @@ void room_interest::note_aliases(const event_fields& event) {
 
 room_changes room_interest::changes() const {
   room_changes result;
-  for (const auto& [room_id, noted] : pending_) {
-    for (const auto& [user, joined] : noted.members)
-      result.memberships.push_back({room_id, user, joined});
+  for (const auto& [user, rooms] : pending_users_) {
+    const bool local = is_local(user, options_.server_name);
+    for (const auto& [room_id, joined] : rooms)
+      result.memberships.push_back({room_id, user, joined, local});
+  }
+  for (const auto& [room_id, noted] : pending_)
     if (noted.has_aliases)
       result.aliases.push_back({room_id, noted.aliases});
-  }
   return result;
 }
 
 void room_interest::stored() {
   pending_.clear();
+  pending_users_.clear();
 }
 
 void room_interest::given_up() {
   for (const auto& entry : std::exchange(pending_, {}))
     forget(entry.first);
+  pending_users_.clear();
+  forget_shared();
 }
 
 void room_interest::forget(const room_changes& changed) {
+  forget_shared();
   for (const auto& each : changed.memberships)
     forget(each.room_id);
   for (const auto& each : changed.aliases)
     forget(each.room_id);
 }
 
+// -- sharing a room -----------------------------------------------------------
+
+caf::error room_interest::sharing(const std::string& user_id,
+                                  std::vector<service_no>& to) {
+  if (options_.told.empty())
+    return {};
+  const auto known = shared_.find(user_id);
+  if (known != shared_.end()) {
+    append(to, known->second);
+    return {};
+  }
+  // What is remembered first: it may suffice.
+  std::vector<service_no> found;
+  std::vector<std::string> unread;
+  bool complete = false;
+  auto failed = rooms_of(user_id, [&](const std::string& room_id) {
+    if (const auto* where = remembered_room(room_id))
+      complete = add_told(*where, found);
+    else
+      unread.push_back(room_id);
+    return !complete;
+  });
+  if (failed)
+    return failed;
+  for (const auto& room_id : unread) {
+    if (complete)
+      break;
+    const auto where = find(room_id);
+    if (!where)
+      return where.error();
+    complete = add_told(**where, found);
+  }
+  append(to, found);
+  shared_weight_ += weight_of(found);
+  if (shared_weight_ > options_.users_weight_max)
+    forget_shared();
+  else
+    shared_.emplace(user_id, std::move(found));
+  return {};
+}
+
+caf::error
+room_interest::rooms_of(const std::string& user_id,
+                        const std::function<bool(const std::string&)>& each) {
+  static const std::map<std::string, bool, std::less<>> none;
+  const auto noted = pending_users_.find(user_id);
+  const auto& unstored = noted != pending_users_.end() ? noted->second : none;
+  for (const auto& [room_id, joined] : unstored)
+    if (joined && !each(room_id))
+      return {};
+  return store_->rooms_of(user_id, [&](std::string_view room_id) {
+    return unstored.find(room_id) != unstored.end()
+           || each(std::string{room_id});
+  });
+}
+
+bool room_interest::add_told(const room& what,
+                             std::vector<service_no>& to) const {
+  std::vector<service_no> all;
+  what.wanted_by(all);
+  for (const auto service : all) {
+    const auto at = std::lower_bound(to.begin(), to.end(), service);
+    if ((at == to.end() || *at != service)
+        && std::binary_search(options_.told.begin(), options_.told.end(),
+                              service))
+      to.insert(at, service);
+  }
+  return to.size() == options_.told.size();
+}
+
+void room_interest::forget_shared() {
+  shared_.clear();
+  shared_weight_ = 0;
+}
+
 // -- remembering --------------------------------------------------------------
+
+void room_interest::room::wanted_by(std::vector<service_no>& to) const {
+  append(to, by_id);
+  append(to, by_alias);
+  for (const auto& one : by_member)
+    to.push_back(one.service);
+}
 
 bool room_interest::room::count(const std::vector<service_no>& services,
                                 int by) {

@@ -42,6 +42,12 @@ struct room_interest_options {
   /// Of the rooms that are remembered, in pairs of a room and a service that is
   /// interested in it (of 8 bytes), with 32 for each room's own upkeep.
   std::size_t weight_max = std::size_t{16} << 20;
+  /// The services that sharing() tells of, ascending: the others need not know
+  /// whom they share a room with.
+  std::vector<service_no> told{};
+  /// Of the users whose sharing() is remembered, in services (of 4 bytes), with
+  /// 32 for each user's own upkeep.
+  std::size_t users_weight_max = std::size_t{4} << 20;
 };
 
 /// For whom events are, by the rule of Synapse: an event is for a service that
@@ -61,6 +67,18 @@ public:
   /// Takes in what the event changes, and appends the services that it is for:
   /// distinct, ascending. Errors: the store's; then the page must be given up.
   caf::error decide(const event_fields& event, std::vector<service_no>& to);
+
+  /// Appends the services that want a room, whoever sends there: what is not an
+  /// event is for them. In any order, not distinct. Errors: as for decide().
+  caf::error wanting_room(const std::string& room_id,
+                          std::vector<service_no>& to);
+
+  /// Appends those of `options.told` that want a room which this user, of
+  /// whatever homeserver, is joined to: distinct, ascending. Rooms are gone
+  /// through until no more services can be found, and what comes of it is
+  /// remembered until a membership of the user changes, or which services want
+  /// some room. Errors: as for decide().
+  caf::error sharing(const std::string& user_id, std::vector<service_no>& to);
 
   /// What the events since the last stored() or given_up() have changed, to be
   /// stored: for each user in a room, and each room's aliases, what holds now.
@@ -99,12 +117,15 @@ private:
       return 32 + by_id.size() + by_alias.size() + by_member.size();
     }
 
+    /// Appends the services: in any order, not distinct.
+    void wanted_by(std::vector<service_no>& to) const;
+
     /// One user more (1) or fewer (-1) that these services want. Answers false
     /// where there were none.
     bool count(const std::vector<service_no>& services, int by);
   };
 
-  /// What is not in the store yet.
+  /// What is not in the store yet, of local users and aliases.
   struct pending_room {
     std::map<std::string, bool, std::less<>> members;
     bool has_aliases = false;
@@ -112,20 +133,39 @@ private:
   };
 
   caf::error note_membership(const event_fields& event);
+  /// The same for a user that some service wants, before it is noted: keeps
+  /// what is remembered of the room in step.
+  caf::error count_member(const event_fields& event, bool joined);
   void note_aliases(const event_fields& event);
 
   /// The room, remembered or read.
   caf::expected<room*> find(const std::string& room_id);
   room* remembered_room(const std::string& room_id);
   caf::expected<room> read(const std::string& room_id);
+
+  /// Calls `each` with the rooms a user is joined to, those of the store and
+  /// those not stored yet, until it answers false. It must not call the store.
+  caf::error rooms_of(const std::string& user_id,
+                      const std::function<bool(const std::string&)>& each);
+  /// Adds those of `options.told` that want a room. Answers whether all of them
+  /// are in.
+  bool add_told(const room& what, std::vector<service_no>& to) const;
   std::vector<service_no> wanting(const std::vector<std::string>& aliases);
   room& remember(const std::string& room_id, room what);
   void forget(const std::string& room_id);
+  /// Forgets what sharing() has found.
+  void forget_shared();
 
   name_interest names_;
   std::shared_ptr<const storage::store> store_;
   room_interest_options options_;
   std::unordered_map<std::string, pending_room> pending_;
+  /// By user, of whatever homeserver, and room: what is not in the store yet.
+  std::unordered_map<std::string, std::map<std::string, bool, std::less<>>>
+    pending_users_;
+  /// By user: what sharing() has found.
+  std::unordered_map<std::string, std::vector<service_no>> shared_;
+  std::size_t shared_weight_ = 0;
   /// What is asked for moves to the young half; when that is full, it becomes
   /// the old one, and what that held is forgotten.
   std::unordered_map<std::string, room> young_;

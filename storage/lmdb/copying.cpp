@@ -54,7 +54,7 @@ caf::expected<env_ptr> open_readable(const fs::path& directory) {
   return env;
 }
 
-/// The id of a store of this program's format.
+/// The id of a store of a format that this program reads.
 caf::expected<std::string> id_of(MDB_env* env, const fs::path& directory) {
   MDB_txn* txn = nullptr;
   if (auto failed = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn))
@@ -79,12 +79,8 @@ caf::expected<std::string> id_of(MDB_env* env, const fs::path& directory) {
     return fault(ec::store_corrupt, "store " + directory.string()
                                       + ": the records that say what it is are "
                                         "rotten");
-  if (format->version != format_version)
-    return fault(ec::store_version, "store " + directory.string()
-                                      + ": has format version "
-                                      + std::to_string(format->version)
-                                      + ", this program reads version "
-                                      + std::to_string(format_version));
+  if (auto why = check_version(directory, format->version))
+    return why;
   return std::string{identity->id.data(), identity->id.size()};
 }
 

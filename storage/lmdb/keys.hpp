@@ -43,12 +43,15 @@ enum class table : std::uint8_t {
   aliases = 12,
   /// Service, subject: the queue entry that tells of it.
   newest = 13,
+  /// User, room: whether that user, of whatever homeserver, is joined.
+  user_rooms = 15,
 };
 
-/// By table, LMDB's name for it.
-inline constexpr std::array<const char*, 14> table_names = {
-  "meta", "pool",       "parcels", "queue",  "services", "names",   "leases",
-  "seen", "seen_order", "shared",  "rotten", "members",  "aliases", "newest"};
+/// By table, LMDB's name for it; null where there is no table of that number.
+inline constexpr std::array<const char*, 16> table_names
+  = {"meta",    "pool",   "parcels",    "queue",     "services", "names",
+     "leases",  "seen",   "seen_order", "shared",    "rotten",   "members",
+     "aliases", "newest", nullptr,      "user_rooms"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -143,6 +146,13 @@ inline std::string member_key(std::string_view room_id,
                               std::string_view user_id) {
   std::string result(1, static_cast<char>(room_id.size()));
   return result.append(room_id).append(user_id);
+}
+
+/// Key in user_rooms, or with an empty `room_id` what all keys of a user begin
+/// with.
+inline std::string user_room_key(std::string_view user_id,
+                                 std::string_view room_id) {
+  return member_key(user_id, room_id);
 }
 
 static_assert(1 + 2 * matrix_id_max <= 511);

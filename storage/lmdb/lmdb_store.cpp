@@ -69,6 +69,9 @@ public:
   caf::error
   joined(std::string_view room_id,
          const std::function<void(std::string_view)>& each) const override;
+  caf::error
+  rooms_of(std::string_view user_id,
+           const std::function<bool(std::string_view)>& each) const override;
   caf::expected<bool> is_joined(std::string_view room_id,
                                 std::string_view user_id) const override;
   caf::expected<std::vector<std::string>>
@@ -165,23 +168,23 @@ caf::error lmdb_store::open_tables() {
     return env_->failure(txn.failure(), "cannot write");
   auto code = env_->open_table(txn.raw(), table::meta, false);
   auto fresh = code == MDB_NOTFOUND;
+  auto version = format_version;
   if (code == 0) {
     auto bytes = txn.get(table::meta, "format");
     auto format = bytes ? decode<format_record>(table::meta, "format", *bytes)
                         : std::nullopt;
     if (!format)
       return rotten_fault(*env_, "\"format\" of table meta");
-    if (format->version != format_version)
-      return fault(ec::store_version, "store " + options_.directory.string()
-                                        + ": has format version "
-                                        + std::to_string(format->version)
-                                        + ", this program reads version "
-                                        + std::to_string(format_version));
+    version = format->version;
+    if (auto why = check_version(options_.directory, version))
+      return why;
   } else if (!fresh) {
     return env_->failure(code, "cannot open the table meta");
   }
   for (std::size_t i = 0; i < table_names.size(); ++i)
-    if ((code = env_->open_table(txn.raw(), static_cast<table>(i), true)) != 0)
+    if (table_names[i] != nullptr
+        && (code = env_->open_table(txn.raw(), static_cast<table>(i), true))
+             != 0)
       return env_->failure(code, std::string{"cannot open the table "}
                                    + table_names[i]);
   if (fresh) {
@@ -191,6 +194,10 @@ caf::error lmdb_store::open_tables() {
     put_record(txn, table::meta, "format", format_record{});
     put_record(txn, table::meta, "identity", identity);
     put_record(txn, table::meta, "counters", counters{});
+  }
+  if (version < format_version) {
+    make_user_rooms(txn);
+    put_record(txn, table::meta, "format", format_record{});
   }
   auto count = read_counters(txn);
   if (!count)
@@ -330,6 +337,13 @@ lmdb_store::joined(std::string_view room_id,
                    const std::function<void(std::string_view)>& each) const {
   return read<caf::error>(
     [&](reading& txn) { return read_joined(txn, room_id, each, rot_); });
+}
+
+caf::error
+lmdb_store::rooms_of(std::string_view user_id,
+                     const std::function<bool(std::string_view)>& each) const {
+  reading txn{*env_};
+  return read_rooms_of(txn, user_id, each, rot_);
 }
 
 caf::expected<bool> lmdb_store::is_joined(std::string_view room_id,

@@ -80,6 +80,17 @@ void put_lease(writing& txn, std::string_view name, lease_state state) {
   txn.put(table::leases, name, bytes);
 }
 
+caf::error check_version(const std::filesystem::path& directory,
+                         std::uint32_t version) {
+  if (version >= oldest_format_version && version <= format_version)
+    return {};
+  return fault(ec::store_version,
+               "store " + directory.string() + ": has format version "
+                 + std::to_string(version) + ", this program reads versions "
+                 + std::to_string(oldest_format_version) + " to "
+                 + std::to_string(format_version));
+}
+
 caf::expected<counters> read_counters(transaction& txn) {
   auto bytes = txn.get(table::meta, "counters");
   if (txn.failure() != 0)

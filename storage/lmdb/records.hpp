@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -23,8 +24,13 @@ namespace posthorn::storage::lmdb {
 // of LMDB itself is the host's, so the files are not portable anyway.
 static_assert(std::endian::native == std::endian::little);
 
-/// What "format" in meta says. Raised with every change of a layout.
-inline constexpr std::uint32_t format_version = 1;
+/// What "format" in meta says. Raised with every change of a layout, and where
+/// a program that does not know of a table would leave it wrong: 2 has
+/// user_rooms.
+inline constexpr std::uint32_t format_version = 2;
+
+/// The oldest one that is brought up to that when a store is opened.
+inline constexpr std::uint32_t oldest_format_version = 1;
 
 using wall_time = std::chrono::system_clock::time_point;
 
@@ -228,7 +234,8 @@ struct shared_record {
 
 static_assert(sizeof(shared_record) == 16);
 
-/// A record of members. None at all: not joined, as far as is known.
+/// A record of members and of user_rooms. None at all: not joined, as far as is
+/// known.
 struct member_record {
   std::uint64_t checksum = 0;
   std::uint8_t joined = 0;
@@ -297,6 +304,10 @@ std::optional<lease_state> decode_lease(std::string_view key,
 
 void put_service(writing& txn, service_no service, service_state state);
 void put_lease(writing& txn, std::string_view name, lease_state state);
+
+/// Whether this program reads a store of that format. Errors: store_version.
+caf::error check_version(const std::filesystem::path& directory,
+                         std::uint32_t version);
 
 /// The counters of meta. Errors: store_corrupt.
 caf::expected<counters> read_counters(transaction& txn);

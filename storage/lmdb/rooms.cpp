@@ -55,15 +55,17 @@ void tell_rotten(transaction& txn, rot_log& rot, const std::string& what,
                      "disk");
 }
 
-/// Whether a record of `members` says joined.
-bool says_joined(transaction& txn, std::string_view key, std::string_view bytes,
-                 rot_log& rot) {
-  if (const auto record = decode<member_record>(table::members, key, bytes))
+/// Whether a record of `members` or `user_rooms` says joined.
+bool says_joined(transaction& txn, table where, std::string_view key,
+                 std::string_view bytes, rot_log& rot) {
+  if (const auto record = decode<member_record>(where, key, bytes))
     return record->joined != 0;
-  const auto room_bytes = static_cast<unsigned char>(key.front());
-  tell_rotten(txn, rot,
-              "the membership of " + std::string{key.substr(1 + room_bytes)}
-                + " in " + std::string{key.substr(1, room_bytes)},
+  const auto first_bytes = static_cast<unsigned char>(key.front());
+  std::string user{key.substr(1 + first_bytes)};
+  std::string room{key.substr(1, first_bytes)};
+  if (where == table::user_rooms)
+    std::swap(user, room);
+  tell_rotten(txn, rot, "the membership of " + user + " in " + room,
               "the user counts as joined");
   return true;
 }
@@ -80,18 +82,36 @@ public:
   learned result;
 
 private:
+  /// Stores what is known of a membership, or none.
+  void put(const membership_change& what, const member_record* record);
+
   commit_scope& scope_;
   bool from_feed_;
 };
 
+void taking::put(const membership_change& what, const member_record* record) {
+  const auto store = [&](table where, const std::string& key) {
+    if (record != nullptr)
+      put_record(scope_.txn, where, key, *record);
+    else
+      scope_.txn.erase(where, key);
+  };
+  if (what.local)
+    store(table::members, member_key(what.room_id, what.user_id));
+  store(table::user_rooms, user_room_key(what.user_id, what.room_id));
+}
+
 void taking::membership(const membership_change& what) {
   if (!can_be_kept(what.room_id) || !can_be_kept(what.user_id))
     return;
-  const auto key = member_key(what.room_id, what.user_id);
+  // Of local users both tables say the same.
+  const auto where = what.local ? table::members : table::user_rooms;
+  const auto key = what.local ? member_key(what.room_id, what.user_id)
+                              : user_room_key(what.user_id, what.room_id);
   maybe<member_record> known;
-  const auto bytes = scope_.txn.get(table::members, key);
+  const auto bytes = scope_.txn.get(where, key);
   if (bytes)
-    known = decode<member_record>(table::members, key, *bytes);
+    known = decode<member_record>(where, key, *bytes);
   if (!from_feed_ && known && known->from_feed != 0) {
     ++(known->joined == std::uint8_t{what.joined} ? result.same
                                                   : result.outdated);
@@ -102,7 +122,7 @@ void taking::membership(const membership_change& what) {
   if (!from_feed_ && !what.joined) {
     ++(bytes ? result.changed : result.same);
     if (bytes)
-      scope_.txn.erase(table::members, key);
+      put(what, nullptr);
     return;
   }
   member_record wanted;
@@ -114,7 +134,7 @@ void taking::membership(const membership_change& what) {
     return;
   }
   ++result.changed;
-  put_record(scope_.txn, table::members, key, wanted);
+  put(what, &wanted);
 }
 
 void taking::aliases(const alias_change& what) {
@@ -153,7 +173,9 @@ void taking::aliases(const alias_change& what) {
 /// own, but hardly does; a record, its key and the tree above, half full.
 std::uint64_t estimate(const room_changes& what) {
   constexpr std::uint64_t record_bytes_max = 600;
-  std::uint64_t result = what.memberships.size() * record_bytes_max;
+  std::uint64_t result = 0;
+  for (auto& each : what.memberships)
+    result += (each.local ? 2 : 1) * record_bytes_max;
   for (auto& each : what.aliases) {
     result += record_bytes_max;
     for (auto& alias : each.aliases)
@@ -195,11 +217,46 @@ caf::error read_joined(transaction& txn, std::string_view room_id,
   walker walk{txn, table::members};
   for (auto more = walk.seek(prefix); more && walk.key().starts_with(prefix);
        more = walk.step())
-    if (says_joined(txn, walk.key(), walk.value(), rot))
+    if (says_joined(txn, table::members, walk.key(), walk.value(), rot))
       each(walk.key().substr(prefix.size()));
   if (txn.failure() != 0)
     return txn.env().failure(txn.failure(), "cannot read");
   return {};
+}
+
+caf::error read_rooms_of(transaction& txn, std::string_view user_id,
+                         const std::function<bool(std::string_view)>& each,
+                         rot_log& rot) {
+  if (!can_be_kept(user_id))
+    return {};
+  const auto prefix = user_room_key(user_id, {});
+  walker walk{txn, table::user_rooms};
+  for (auto more = walk.seek(prefix); more && walk.key().starts_with(prefix);
+       more = walk.step())
+    if (says_joined(txn, table::user_rooms, walk.key(), walk.value(), rot)
+        && !each(walk.key().substr(prefix.size())))
+      break;
+  if (txn.failure() != 0)
+    return txn.env().failure(txn.failure(), "cannot read");
+  return {};
+}
+
+void make_user_rooms(writing& txn) {
+  walker walk{txn, table::members};
+  for (auto more = walk.seek({"\0", 1}); more; more = walk.step()) {
+    const auto key = walk.key();
+    const auto room_bytes = static_cast<unsigned char>(key.front());
+    member_record record;
+    // A rotten one counts as joined here, too.
+    record.joined = 1;
+    if (const auto known
+        = decode<member_record>(table::members, key, walk.value()))
+      record = *known;
+    put_record(
+      txn, table::user_rooms,
+      user_room_key(key.substr(1 + room_bytes), key.substr(1, room_bytes)),
+      record);
+  }
 }
 
 caf::expected<bool> read_is_joined(transaction& txn, std::string_view room_id,
@@ -210,7 +267,7 @@ caf::expected<bool> read_is_joined(transaction& txn, std::string_view room_id,
   const auto bytes = txn.get(table::members, key);
   if (txn.failure() != 0)
     return txn.env().failure(txn.failure(), "cannot read");
-  return bytes && says_joined(txn, key, *bytes, rot);
+  return bytes && says_joined(txn, table::members, key, *bytes, rot);
 }
 
 caf::expected<std::vector<std::string>>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rooms: which local users are joined, and the local aliases.
+// Rooms: which users are joined, and the local aliases.
 #pragma once
 
 #include "storage/lmdb/commit_scope.hpp"
@@ -18,10 +18,18 @@ caf::expected<reply> apply(commit_scope& scope, const learn& what);
 /// written again.
 void store_changes(commit_scope& scope, const room_changes& what);
 
-/// As store::joined(), store::is_joined() and store::aliases().
+/// Makes user_rooms of what members says: for a store from before there was
+/// that table.
+void make_user_rooms(writing& txn);
+
+/// As store::joined(), store::rooms_of(), store::is_joined() and
+/// store::aliases().
 caf::error read_joined(transaction& txn, std::string_view room_id,
                        const std::function<void(std::string_view)>& each,
                        rot_log& rot);
+caf::error read_rooms_of(transaction& txn, std::string_view user_id,
+                         const std::function<bool(std::string_view)>& each,
+                         rot_log& rot);
 caf::expected<bool> read_is_joined(transaction& txn, std::string_view room_id,
                                    std::string_view user_id, rot_log& rot);
 caf::expected<std::vector<std::string>>

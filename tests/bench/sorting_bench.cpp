@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many events of the catch-all feed are decided in a second, by how many
-// services there are, with 1,000,000 memberships in the store.
+// services there are, with 1,000,000 memberships in the store; and how long it
+// takes to find out whom a user shares a room with.
 //
 // Rooms are 100,000 with ten local users each, one of which is some service's.
-// Each service has five patterns: two of users, two of aliases, one of rooms.
-// One event in ten is a join or a leave.
+// One more user is in 5,000 of them. Each service has five patterns: two of
+// users, two of aliases, one of rooms. One event in ten is a join or a leave.
 #include "actors/sorter/namespaces.hpp"
 #include "actors/sorter/room_interest.hpp"
 #include "storage/lmdb/lmdb_store.hpp"
@@ -26,6 +27,9 @@ namespace fs = std::filesystem;
 constexpr int room_count = 100'000;
 constexpr int users_in_room = 10;
 constexpr int bridges = 1'000;
+/// The rooms that @everywhere is in.
+constexpr int busy_user_rooms = 5'000;
+constexpr const char* busy_user = "@everywhere:example.org";
 
 void require(bool what, const char* why) {
   if (what)
@@ -67,6 +71,8 @@ public:
     for (int room = 0; room < room_count; ++room) {
       for (int user = 0; user < users_in_room; ++user)
         what->memberships.push_back({room_id(room), user_id(room, user), true});
+      if (room % (room_count / busy_user_rooms) == 0)
+        what->memberships.push_back({room_id(room), busy_user, true});
       if (what->memberships.size() < 50'000 && room + 1 < room_count)
         continue;
       const std::vector<storage::mutation> work{storage::learn{epoch, what}};
@@ -171,6 +177,38 @@ void decide_events(benchmark::State& state) {
 BENCHMARK(decide_events)
   ->ArgNames({"services", "rooms"})
   ->ArgsProduct({{1, 100, 1'000}, {1'000, room_count}});
+
+/// Whom @everywhere shares a room with, of 100 services: five of them, so that
+/// all 5,000 rooms are gone through. Argument: what is known beforehand.
+void ask_sharing(benchmark::State& state) {
+  room_interest_options options;
+  options.server_name = "example.org";
+  for (service_no n = 1; n <= 100; ++n)
+    options.told.push_back(n);
+  const auto matcher = make_matcher(100);
+  const auto start = [&] {
+    return std::make_unique<room_interest>(names_of(matcher), the_store().store,
+                                           options);
+  };
+  auto aut = start();
+  std::vector<service_no> to;
+  require(!aut->sharing(busy_user, to), "cannot ask");
+  require(to.size() == 5, "not the services that share a room");
+  for (auto _ : state) {
+    state.PauseTiming();
+    to.clear();
+    if (state.range(0) == 0)
+      aut = start();
+    else if (state.range(0) == 1)
+      aut->forget(room_changes{});
+    state.ResumeTiming();
+    require(!aut->sharing(busy_user, to), "cannot ask");
+    benchmark::DoNotOptimize(to.data());
+  }
+}
+
+// 0: nothing; 1: the rooms; 2: the user, too.
+BENCHMARK(ask_sharing)->ArgName("known")->DenseRange(0, 2);
 
 } // namespace
 

@@ -52,7 +52,8 @@ TEST_CASE("events go out as they came, byte by byte") {
              + message.second + "]}");
 }
 
-TEST_CASE("ephemeral items go out under the names that the flags ask for") {
+TEST_CASE("D23: ephemeral items go out under the names that the flags ask "
+          "for") {
   std::string list = typing.second + "," + receipt_of.second + "]";
   cut_limits limits;
   std::string expected = "{\"events\":[]";
@@ -108,7 +109,7 @@ TEST_CASE("to-device items go out under their unstable name") {
              + "],\"de.sorunome.msc2409.to_device\":[{\"a\":1},{\"a\":2}]}");
 }
 
-TEST_CASE("device lists are folded: the later mention of a user counts") {
+TEST_CASE("D25: device lists are folded: the later mention of a user counts") {
   std::string key = "{\"events\":[],\"org.matrix.msc3202.device_lists\":";
   SUBCASE("changed, left, changed again") {
     posted it{{{lists(R"({"changed":["@a:x"]})")},
@@ -140,8 +141,8 @@ TEST_CASE("device lists that are none add nothing") {
   CHECK(it.body() == "{\"events\":[" + message.second + "]}");
 }
 
-TEST_CASE("the newest key counts go out under both names, the newest fallback "
-          "keys under theirs") {
+TEST_CASE("D26: the newest key counts go out under both names, the newest "
+          "fallback keys under theirs") {
   posted it{{{{item_kind::key_counts, "{\"new\":0}"},
               {item_kind::fallback_keys, "{\"new\":[1]}"}},
              {{item_kind::fallback_keys, "{\"new\":[]}"},

@@ -12,30 +12,50 @@ namespace posthorn::contract {
 
 namespace fs = std::filesystem;
 
-bool rewrite_record(const fs::path& directory, storage::lmdb::table where,
-                    std::string_view key,
-                    const std::function<void(std::string&)>& change) {
+namespace {
+
+/// Does something to a table of a closed store.
+template <class Work>
+void change_table(const fs::path& directory, storage::lmdb::table which,
+                  Work work) {
   MDB_env* env = nullptr;
   MDB_txn* txn = nullptr;
   MDB_dbi dbi = 0;
-  MDB_val k{key.size(), const_cast<char*>(key.data())};
-  MDB_val v{};
   REQUIRE(mdb_env_create(&env) == 0);
   REQUIRE(mdb_env_set_maxdbs(env, 20) == 0);
   REQUIRE(mdb_env_open(env, directory.c_str(), 0, 0600) == 0);
   REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
-  auto name = storage::lmdb::table_names[static_cast<std::size_t>(where)];
+  auto name = storage::lmdb::table_names[static_cast<std::size_t>(which)];
   REQUIRE(mdb_dbi_open(txn, name, 0, &dbi) == 0);
-  auto there = mdb_get(txn, dbi, &k, &v) == 0;
-  if (there) {
+  work(txn, dbi);
+  REQUIRE(mdb_txn_commit(txn) == 0);
+  mdb_env_close(env);
+}
+
+} // namespace
+
+bool rewrite_record(const fs::path& directory, storage::lmdb::table where,
+                    std::string_view key,
+                    const std::function<void(std::string&)>& change) {
+  auto there = false;
+  change_table(directory, where, [&](MDB_txn* txn, MDB_dbi dbi) {
+    MDB_val k{key.size(), const_cast<char*>(key.data())};
+    MDB_val v{};
+    there = mdb_get(txn, dbi, &k, &v) == 0;
+    if (!there)
+      return;
     std::string bytes{static_cast<char*>(v.mv_data), v.mv_size};
     change(bytes);
     v = {bytes.size(), bytes.data()};
     REQUIRE(mdb_put(txn, dbi, &k, &v, 0) == 0);
-  }
-  REQUIRE(mdb_txn_commit(txn) == 0);
-  mdb_env_close(env);
+  });
   return there;
+}
+
+void drop_table(const fs::path& directory, storage::lmdb::table which) {
+  change_table(directory, which, [](MDB_txn* txn, MDB_dbi dbi) {
+    REQUIRE(mdb_drop(txn, dbi, 1) == 0);
+  });
 }
 
 temporary_directory::temporary_directory() {

@@ -20,6 +20,10 @@ bool rewrite_record(const std::filesystem::path& directory,
                     storage::lmdb::table where, std::string_view key,
                     const std::function<void(std::string&)>& change);
 
+/// Removes a table of a closed store, as if there never had been one.
+void drop_table(const std::filesystem::path& directory,
+                storage::lmdb::table which);
+
 /// A directory that goes with the object.
 class temporary_directory {
 public:

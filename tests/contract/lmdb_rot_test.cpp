@@ -250,4 +250,32 @@ TEST_CASE("a rotten membership counts as joined, rotten aliases as none, until "
   CHECK(bench.it().aliases(room)->size() == 1);
 }
 
+TEST_CASE("a rotten record of which rooms a user is in counts as joined, until "
+          "the feed says it anew") {
+  workbench bench;
+  auto& rig = rig_of(bench);
+  using storage::lmdb::user_room_key;
+  auto say = [&](bool joined) {
+    auto step = bench.routing_of_pool();
+    step->rooms = {{{"!a:x", "@far:y", joined, false}}, {}};
+    bench.done(storage::route{step});
+  };
+  auto rooms = [&] {
+    int count = 0;
+    CHECK(!bench.it().rooms_of("@far:y", [&](std::string_view) {
+      ++count;
+      return true;
+    }));
+    return count;
+  };
+  say(false);
+  rig.flip_record(storage::lmdb::table::user_rooms,
+                  user_room_key("@far:y", "!a:x"));
+  CHECK(rooms() == 1);
+  REQUIRE(rig.reports.size() == 1);
+  CHECK(rig.reports[0].find("@far:y in !a:x") != std::string::npos);
+  say(false);
+  CHECK(rooms() == 0);
+}
+
 TEST_SUITE_END();

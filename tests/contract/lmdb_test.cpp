@@ -19,6 +19,19 @@ lmdb_rig& rig_of(workbench& bench) {
   return dynamic_cast<lmdb_rig&>(*bench.rig);
 }
 
+/// Makes a closed store one of this format version.
+void say_version(lmdb_rig& rig, std::uint32_t version) {
+  using namespace storage::lmdb;
+  REQUIRE(
+    rewrite_record(rig.data(), table::meta, "format", [&](std::string& bytes) {
+      format_record format;
+      format.version = version;
+      seal(table::meta, "format", reinterpret_cast<char*>(&format),
+           sizeof(format));
+      bytes.assign(reinterpret_cast<const char*>(&format), sizeof(format));
+    }));
+}
+
 mode_t mode_of(const fs::path& path) {
   struct stat result {};
 
@@ -79,19 +92,43 @@ TEST_CASE("a directory that cannot be made is refused, naming it") {
 TEST_CASE("a store of another format version is refused and left alone") {
   lmdb_rig rig;
   rig.store.reset();
-  using namespace storage::lmdb;
-  auto raise = [](std::string& bytes) {
-    format_record format;
-    format.version = format_version + 1;
-    seal(table::meta, "format", reinterpret_cast<char*>(&format),
-         sizeof(format));
-    bytes.assign(reinterpret_cast<const char*>(&format), sizeof(format));
-  };
-  REQUIRE(rewrite_record(rig.data(), table::meta, "format", raise));
+  say_version(rig, storage::lmdb::format_version + 1);
   auto store = storage::open_lmdb(rig.options());
   REQUIRE(!store);
   CHECK(is(store.error(), ec::store_version));
   CHECK(text_of(store.error()).find(rig.data().string()) != std::string::npos);
+}
+
+TEST_CASE("a store of format version 1 learns at its opening which rooms its "
+          "users are in") {
+  workbench bench;
+  auto& rig = rig_of(bench);
+  auto step = bench.routing_of_pool();
+  step->rooms = {{{"!a:x", "@bob:x", true},
+                  {"!b:x", "@bob:x", true},
+                  {"!c:x", "@bob:x", false},
+                  {"!b:x", "@eve:x", true}},
+                 {}};
+  bench.done(storage::route{step});
+  rig.store.reset();
+  drop_table(rig.data(), storage::lmdb::table::user_rooms);
+  say_version(rig, 1);
+  rig.reopen();
+  auto rooms_of = [&](const char* user) {
+    std::string result;
+    CHECK(!bench.it().rooms_of(user, [&](std::string_view room) {
+      result.append(room).append(" ");
+      return true;
+    }));
+    return result;
+  };
+  CHECK(rooms_of("@bob:x") == "!a:x !b:x ");
+  CHECK(rooms_of("@eve:x") == "!b:x ");
+  // Once: from then on it is kept, not made.
+  rig.store.reset();
+  drop_table(rig.data(), storage::lmdb::table::user_rooms);
+  rig.reopen();
+  CHECK(rooms_of("@bob:x").empty());
 }
 
 TEST_CASE("a file that is no store is refused") {

@@ -142,6 +142,24 @@ TEST_CASE("each service keeps its own newest of a shared item") {
   CHECK(bench.stat().used_bytes == 0);
 }
 
+TEST_CASE("D25: the waiting device lists of a service outlast what another one "
+          "is sent") {
+  states bench;
+  auto log = bench.service("log");
+  const auto lists = [](const char* json) {
+    return raw_item{item_kind::device_lists, json};
+  };
+  bench.tell({lists(R"({"changed":["@a:x"]})")}, {1}, 0ms, {bench.irc, log});
+  bench.tell({lists(R"({"changed":["@b:x"]})")}, {2}, 0ms, {bench.irc});
+  const std::string key = "{\"events\":[],\"org.matrix.msc3202.device_lists\":";
+  CHECK(bench.drain(log)
+        == std::vector{key + R"({"changed":["@a:x"],"left":[]}})"});
+  bench.tell({lists(R"({"changed":["@c:x"]})")}, {3}, 0ms, {log});
+  bench.drain(log);
+  CHECK(bench.drain(bench.irc)
+        == std::vector{key + R"({"changed":["@a:x","@b:x"],"left":[]}})"});
+}
+
 TEST_CASE("items of one routing with one subject leave the last, also where "
           "the services differ") {
   states bench;

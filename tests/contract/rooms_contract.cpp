@@ -26,6 +26,17 @@ words joined(workbench& bench, const std::string& where = room) {
   return result;
 }
 
+words rooms_of(workbench& bench, const std::string& user) {
+  words result;
+  auto error = bench.it().rooms_of(user, [&](std::string_view where) {
+    result.emplace_back(where);
+    return true;
+  });
+  REQUIRE(!error);
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
 words aliases(workbench& bench, const std::string& where = room) {
   auto result = bench.it().aliases(where);
   REQUIRE(result);
@@ -67,6 +78,59 @@ TEST_CASE("I10, I17: who is joined to a room is stored with the routing that "
   CHECK(bench.it().is_joined(room, "@nobody:x") == false);
 }
 
+TEST_CASE("I21, D25: which rooms a user is in is stored with the routing that "
+          "says so, also of users of other homeservers, who are in no room") {
+  workbench bench;
+  const std::string far = "@carol:remote.tld";
+  say(bench, {{{room, bob, true},
+               {"!b:x", bob, true},
+               {room, far, true, false},
+               {"!b:x", far, true, false}},
+              {}});
+  bench.rig->reopen();
+  CHECK(rooms_of(bench, bob) == words{room, "!b:x"});
+  CHECK(rooms_of(bench, far) == words{room, "!b:x"});
+  CHECK(rooms_of(bench, far + "x").empty());
+  CHECK(rooms_of(bench, "@carol:remote.tl").empty());
+  CHECK(joined(bench) == words{bob});
+  CHECK(bench.it().is_joined(room, far) == false);
+  say(bench, {{{room, bob, false}, {"!b:x", far, false, false}}, {}});
+  bench.rig->reopen();
+  CHECK(rooms_of(bench, bob) == words{"!b:x"});
+  CHECK(rooms_of(bench, far) == words{room});
+}
+
+TEST_CASE(
+  "whoever asks for a user's rooms is told no more of them than wanted") {
+  workbench bench;
+  say(bench,
+      {{{room, bob, true}, {"!b:x", bob, true}, {"!c:x", bob, true}}, {}});
+  int told = 0;
+  CHECK(
+    !bench.it().rooms_of(bob, [&](std::string_view) { return ++told < 2; }));
+  CHECK(told == 2);
+}
+
+TEST_CASE("an import of users of other homeservers does not change what the "
+          "feed has said of them") {
+  workbench bench;
+  const std::string far = "@carol:remote.tld";
+  say(bench, {{{room, far, false, false}, {"!b:x", far, true, false}}, {}});
+  auto done = learn(bench, {{{room, far, true, false},
+                             {"!b:x", far, true, false},
+                             {"!c:x", far, true, false},
+                             {"!d:x", far, false, false}},
+                            {}});
+  CHECK(done.outdated == 1);
+  CHECK(done.same == 2);
+  CHECK(done.changed == 1);
+  bench.rig->reopen();
+  CHECK(rooms_of(bench, far) == words{"!b:x", "!c:x"});
+  learn(bench, {{{"!c:x", far, false, false}}, {}});
+  bench.rig->reopen();
+  CHECK(rooms_of(bench, far) == words{"!b:x"});
+}
+
 TEST_CASE("I6: a room's aliases are the newest set and no other") {
   workbench bench;
   say(bench, {{}, {{room, {"#a:example.org", "#b:example.org"}}}});
@@ -97,6 +161,8 @@ TEST_CASE("a routing that is refused changes nothing about rooms") {
   bench.refused(storage::route{step});
   bench.rig->reopen();
   CHECK(joined(bench) == words{bob});
+  CHECK(rooms_of(bench, bob) == words{room});
+  CHECK(rooms_of(bench, eve).empty());
   CHECK(aliases(bench) == words{"#a:example.org"});
 }
 
@@ -117,6 +183,7 @@ TEST_CASE("what an import says is known as if the feed had said it") {
   CHECK(done.same == 1);
   bench.rig->reopen();
   CHECK(joined(bench) == words{bob});
+  CHECK(rooms_of(bench, bob) == words{room});
   CHECK(aliases(bench) == words{"#a:x"});
 }
 
@@ -186,6 +253,8 @@ TEST_CASE("ids of the largest size that Matrix allows are kept, longer ones "
               {{widest_room, {"#a:x"}}, {too_long, {"#a:x"}}, {"", {"#a:x"}}}});
   bench.rig->reopen();
   CHECK(joined(bench, widest_room) == words{widest_user});
+  CHECK(rooms_of(bench, widest_user) == words{widest_room});
+  CHECK(rooms_of(bench, too_long).empty());
   CHECK(joined(bench, too_long).empty());
   CHECK(joined(bench, "").empty());
   CHECK(joined(bench).empty());

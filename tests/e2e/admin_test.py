@@ -6,7 +6,7 @@ import re
 import signal
 import unittest
 
-from harness import CATCH_ALL_TOKEN, NodeCase, Service, answers, numbered
+from harness import CATCH_ALL_TOKEN, NodeCase, Service, answers, event, numbered
 
 
 class Admin(NodeCase):
@@ -171,6 +171,26 @@ class Admin(NodeCase):
         self.reload()
         self.assertGreaterEqual(self.samples()[name], before)
 
+    def test_a_removed_service_with_a_backlog_stays_visible(self):
+        """It is kept, and delivered when the service is configured again."""
+        self.log.close()
+        self.posthorn.feed("log").send(numbered(7))
+        self.posthorn.wait_service("log", lambda r: r["state"] == "DOWN", "DOWN")
+        self.posthorn.services = [Service("irc", self.irc.url)]
+        self.posthorn.write()
+        self.reload()
+        for _ in range(2):
+            row = self.posthorn.service("log")
+            self.assertEqual((7, False), (row["pending_events"], row["configured"]))
+            self.assertEqual(7, self.samples()['posthorn_queue_events{as="log"}'])
+            self.posthorn.kill()
+            self.posthorn.start()
+        self.log.open()
+        self.posthorn.services.append(Service("log", self.log.url))
+        self.posthorn.write()
+        self.reload()
+        self.assertEqual([f"${n}" for n in range(1, 8)], self.log.wait_delivered("$7"))
+
     def test_metrics_hold_no_secrets_and_no_ids_of_events(self):
         self.posthorn.feed("log").send(numbered(1, 424242))
         self.log.wait_delivered("$424242")
@@ -189,6 +209,31 @@ class Admin(NodeCase):
         )
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertIn('posthorn_queue_events{as="irc"} 0', done.stdout)
+
+
+
+class Patterns(NodeCase):
+    def test_a_pattern_that_is_given_up_on_is_counted(self):
+        """posthorn_match_limit_total, which a reload does not set back"""
+        irc = self.receiver()
+        posthorn = self.node(
+            [Service("irc", irc.url, users=["@(?:(?:a|a)*)*(?=b)"], rooms=["!end"])],
+            catch_all=True,
+        )
+
+        def count() -> float:
+            text = posthorn.admin("GET", "/metrics", token=None).body.decode()
+            return float(re.search(r"^posthorn_match_limit_total (\S+)$", text, re.M)[1])
+
+        self.assertEqual(0, count())
+        feed = posthorn.feed(None)
+        feed.send([event("$1", sender="@" + "a" * 60 + ":x", room_id="!r")])
+        feed.send([event("$2", sender="@x:x", room_id="!end")])
+        self.assertEqual(["$2"], irc.wait_delivered("$2"))
+        before = count()
+        self.assertGreaterEqual(before, 1)
+        self.assertEqual(200, posthorn.admin("POST", "/admin/v1/reload").status)
+        self.assertEqual(before, count())
 
 
 if __name__ == "__main__":

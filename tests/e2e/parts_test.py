@@ -2,6 +2,7 @@
 """Parts of a transaction that are not events: for whom, and what an outage costs."""
 
 import json
+import tempfile
 import unittest
 
 from harness import NodeCase, Receiver, Service, body_of, event, numbered
@@ -106,6 +107,108 @@ class PartsOnTheCatchAllFeed(NodeCase):
         for key in (COUNTS, MSC + "device_one_time_keys_count"):
             self.assertEqual(counts, found[0][key])
         self.assert_log_got_events_only()
+
+
+def member(event_id: str, user: str, room: str, membership: str = "join") -> bytes:
+    content = {"membership": membership}
+    kind = "m.room.member"
+    return event(
+        event_id,
+        sender=user,
+        room_id=room,
+        kind=kind,
+        state_key=user,
+        content=content,
+    )
+
+
+class PartsOfUsersWhoShareARoom(NodeCase):
+    ALICE, BOB = "@alice:example.org", "@_irc_bob:example.org"
+    CAROL = "@carol:remote.tld"
+    ROOM = "!shared:example.org"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.irc = self.receiver()
+        self.log = self.receiver()
+        services = [
+            Service("irc", self.irc.url, users=["@_irc_.*"], more=ALL_FLAGS),
+            Service("log", self.log.url, rooms=["!log"], more=ALL_FLAGS),
+        ]
+        self.posthorn = self.node(services, catch_all=True)
+        self.feed = self.posthorn.feed(None)
+        self.count = 0
+
+    def told(self, extra: dict[str, bytes]) -> dict[str, list[dict]]:
+        """Bodies that each service gets of these parts."""
+        self.count += 1
+        mark = f"$mark{self.count}"
+        got = {"irc": self.irc, "log": self.log}
+        before = {name: len(one.accepted) for name, one in got.items()}
+        self.feed.send([], extra)
+        self.feed.send([event(mark, sender=self.BOB, room_id="!log:example.org")])
+        for one in got.values():
+            one.wait_delivered(mark)
+        return {
+            name: [x.json for x in one.accepted[before[name] :]]
+            for name, one in got.items()
+        }
+
+    def who_sees(self, user: str) -> list[str]:
+        found = self.told({"ephemeral": raw(presence(user))})
+        for name, bodies in found.items():
+            items = [x for one in bodies for x in one.get("ephemeral", [])]
+            self.assertLessEqual(len(items), 1, name)
+        return [n for n, bodies in found.items() if any("ephemeral" in b for b in bodies)]
+
+    def restart(self) -> None:
+        self.posthorn.kill()
+        self.posthorn.start()
+        self.feed = self.posthorn.feed(None, first_txn=1000 * (1 + self.count))
+
+    def test_presence_goes_to_those_that_share_a_room(self):
+        """I21, I22: of local and of other users, over kill -9; one item each"""
+        for n, user in enumerate((self.ALICE, self.CAROL)):
+            self.feed.send([member(f"$m{n}", user, self.ROOM)])
+            self.assertEqual([], self.who_sees(user))
+        for n in range(3):
+            puppet = f"@_irc_{n}:example.org"
+            self.feed.send([member(f"$p{n}", puppet, self.ROOM)])
+        for _ in range(2):
+            self.assertEqual(["irc"], self.who_sees(self.ALICE))
+            self.assertEqual(["irc"], self.who_sees(self.CAROL))
+            self.restart()
+        self.feed.send([member("$l", self.ALICE, "!log1:example.org")])
+        self.assertEqual(["irc", "log"], self.who_sees(self.ALICE))
+        self.feed.send([member("$o", self.ALICE, self.ROOM, "leave")])
+        self.assertEqual(["log"], self.who_sees(self.ALICE))
+
+    def test_device_lists_go_to_those_that_share_a_room(self):
+        """D25: each service gets the users that concern it"""
+        self.feed.send([member("$1", self.ALICE, "!log1:example.org")])
+        self.feed.send([member("$2", self.CAROL, self.ROOM)])
+        self.feed.send([member("$3", self.BOB, self.ROOM)])
+        users = [self.ALICE, self.BOB, self.CAROL, "@zed:example.org"]
+        got = self.told({LISTS: json.dumps({"changed": users}).encode()})
+        found = {
+            name: sorted(u for one in bodies for u in one.get(LISTS, {}).get("changed", []))
+            for name, bodies in got.items()
+        }
+        self.assertEqual({"irc": [self.BOB, self.CAROL], "log": [self.ALICE]}, found)
+
+    def test_an_import_counts_for_those_who_share_a_room(self):
+        """I21: also of users of other homeservers"""
+        with tempfile.NamedTemporaryFile("w", suffix=".ndjson") as file:
+            for user in (self.CAROL, self.BOB):
+                fact = {"room_id": self.ROOM, "user_id": user, "membership": "join"}
+                file.write(json.dumps(fact) + "\n")
+            file.flush()
+            done = self.posthorn.run(
+                "import", file.name, "-c", self.posthorn.config, "--json"
+            )
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertEqual(2, json.loads(done.stdout)["changed"])
+        self.assertEqual(["irc"], self.who_sees(self.CAROL))
 
 
 class PartsInAnOutage(NodeCase):

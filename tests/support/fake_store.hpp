@@ -37,11 +37,15 @@ public:
   std::vector<routing> routings;
   /// Of each room, by user: whether joined, and whether the feed said so.
   std::map<std::string, std::map<std::string, std::pair<bool, bool>>> members;
+  /// The same of users of other homeservers.
+  std::map<std::string, std::map<std::string, std::pair<bool, bool>>> others;
   /// Of each room: its aliases, and whether the feed said so.
   std::map<std::string, std::pair<std::vector<std::string>, bool>> alias_sets;
   /// How often joined() was asked.
   mutable int rooms_read = 0;
-  /// Whether joined() answers store_failed.
+  /// How often rooms_of() was asked.
+  mutable int users_read = 0;
+  /// Whether joined() and rooms_of() answer store_failed.
   bool reading_fails = false;
 
   std::vector<caf::expected<storage::reply>>
@@ -79,6 +83,21 @@ public:
       for (const auto& [user, known] : room->second)
         if (known.first)
           each(user);
+    return {};
+  }
+
+  caf::error
+  rooms_of(std::string_view user_id,
+           const std::function<bool(std::string_view)>& each) const override {
+    ++users_read;
+    if (reading_fails)
+      return fault_of(ec::store_failed);
+    for (const auto* rooms : {&members, &others})
+      for (const auto& [room_id, users] : *rooms) {
+        const auto user = users.find(std::string{user_id});
+        if (user != users.end() && user->second.first && !each(room_id))
+          return {};
+      }
     return {};
   }
 
@@ -229,7 +248,7 @@ private:
       known = {value, from_feed};
     };
     for (const auto& one : what.memberships)
-      put(members[one.room_id][one.user_id], one.joined);
+      put((one.local ? members : others)[one.room_id][one.user_id], one.joined);
     for (const auto& one : what.aliases)
       put(alias_sets[one.room_id], one.aliases);
     return result;

@@ -59,6 +59,7 @@ TEST_CASE_FIXTURE(fixture, "what generate writes is valid as it is") {
   CHECK(own.url == "http://127.0.0.1:9123");
   CHECK(own.sender_localpart == "posthorn");
   CHECK(own.receive_ephemeral);
+  CHECK(own.device_lists);
   REQUIRE(own.rooms.size() == 1);
   CHECK(own.rooms[0].regex == ".*");
   CHECK_FALSE(own.rooms[0].exclusive);

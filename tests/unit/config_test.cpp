@@ -67,6 +67,8 @@ TEST_CASE_FIXTURE(fixture, "only server_name has to be given") {
   CHECK(config.recovery.jitter);
   CHECK(config.delivery.max_events == 100);
   CHECK(config.delivery.max_bytes == 1024 * 1024);
+  CHECK(config.delivery.connect_timeout == milliseconds{15'000});
+  CHECK(config.delivery.timeout == milliseconds{60'000});
   CHECK(config.limits.max_request == 16u << 20);
   CHECK(config.limits.max_store == std::uint64_t{16} << 30);
   CHECK_FALSE(found.own.has_value());

@@ -123,6 +123,16 @@ TEST_CASE("device lists that are no lists of users are refused with the key") {
         == "org.matrix.msc3202.device_lists: left is not a list of strings");
 }
 
+TEST_CASE("optional parts that are null count as absent") {
+  for (const std::string key :
+       {"ephemeral", "de.sorunome.msc2409.ephemeral",
+        "de.sorunome.msc2409.to_device", "org.matrix.msc3202.device_lists",
+        "org.matrix.msc3202.device_one_time_key_counts",
+        "org.matrix.msc3202.device_one_time_keys_count",
+        "org.matrix.msc3202.device_unused_fallback_key_types"})
+    CHECK_MESSAGE(refusal("\"" + key + "\":null") == "taken", key);
+}
+
 TEST_CASE("keys and types that nobody knows are nobody's business") {
   CHECK(refusal(R"("ephemeral":[{"type":"org.new","x":1},)"
                 R"({"type":"m.typing","room_id":"!r","edu_id":[]}],)"

@@ -252,6 +252,20 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(for_log[0] == last);
 }
 
+TEST_CASE_FIXTURE(fixture, "ephemeral data of types that nobody knows goes by "
+                           "its room, or else by its sender") {
+  sharing["@alice"] = {log_};
+  edu(R"({"type":"org.new","room_id":"!a","sender":"@alice"})");
+  edu(R"({"type":"org.new","sender":"@alice"})");
+  edu(R"({"type":"org.new"})");
+  auto done = sorted();
+  REQUIRE(done.size() == 2);
+  CHECK(done[0].to == numbers{irc});
+  CHECK(done[1].to == numbers{log_});
+  CHECK(done[0].fresh.subject != done[1].fresh.subject);
+  CHECK(done[0].fresh.lifetime.count() == 0);
+}
+
 TEST_CASE_FIXTURE(fixture, "on an addressed feed all that has no newer word "
                            "stays in runs, and nothing goes elsewhere") {
   entry.kinds.assign(3, item_kind::event);

@@ -18,19 +18,23 @@ namespace {
 
 constexpr int services = 10;
 constexpr int rooms = 50;
+/// Services 1 to this are told of those they share a room with.
+constexpr int told_max = 7;
 
 using numbers = std::vector<service_no>;
 
 /// What a history is made of.
 struct step {
-  enum kind { event, page_stored, page_lost, started_anew } what = event;
+  enum kind { event, asked, page_stored, page_lost, started_anew } what = event;
 
   event_fields fields;
+  /// asked: with whom this user shares a room.
+  std::string user;
 };
 
 std::ostream& operator<<(std::ostream& out, const step& x) {
-  constexpr const char* words[] = {"event", "stored", "lost", "anew"};
-  out << words[x.what];
+  constexpr const char* words[] = {"event", "asked", "stored", "lost", "anew"};
+  out << words[x.what] << ' ' << x.user;
   if (x.what == step::event)
     out << ' ' << x.fields.type << ' ' << x.fields.room_id << ' '
         << x.fields.sender << ' ' << x.fields.state_key << ' '
@@ -59,32 +63,65 @@ bool is_here(std::string_view id) {
   return id.ends_with(":x");
 }
 
+/// A room after a history.
+struct room_state {
+  std::map<std::string, bool> joined;
+  std::vector<std::string> aliases;
+};
+
+room_state state_of(const std::vector<event_fields>& history,
+                    const std::string& room) {
+  room_state result;
+  for (const auto& each : history) {
+    if (each.room_id != room)
+      continue;
+    if (each.type == "m.room.member")
+      result.joined[each.state_key] = each.membership == "join";
+    else if (each.type == "m.room.canonical_alias")
+      result.aliases = each.aliases;
+  }
+  return result;
+}
+
+bool wants_state(service_no n, const std::string& room,
+                 const room_state& where) {
+  bool wanted = wants_room(n, room);
+  for (const auto& [user, is_joined] : where.joined)
+    wanted = wanted || (is_joined && is_here(user) && wants_user(n, user));
+  for (const auto& alias : where.aliases)
+    wanted = wanted || (is_here(alias) && wants_alias(n, alias));
+  return wanted;
+}
+
 /// The rule, event by event, without any memory.
 numbers expected(const std::vector<event_fields>& history) {
   const auto& last = history.back();
-  std::map<std::string, bool> joined;
-  std::vector<std::string> aliases;
-  for (const auto& each : history) {
-    if (each.room_id != last.room_id)
-      continue;
-    if (each.type == "m.room.member")
-      joined[each.state_key] = each.membership == "join";
-    else if (each.type == "m.room.canonical_alias")
-      aliases = each.aliases;
-  }
+  const auto where = state_of(history, last.room_id);
   numbers result;
-  for (service_no n = 1; n <= services; ++n) {
-    bool wanted
-      = wants_user(n, last.sender) || wants_room(n, last.room_id)
-        || (last.type == "m.room.member" && wants_user(n, last.state_key));
-    for (const auto& [user, is_joined] : joined)
-      wanted = wanted || (is_joined && is_here(user) && wants_user(n, user));
-    for (const auto& alias : aliases)
-      wanted = wanted || (is_here(alias) && wants_alias(n, alias));
-    if (wanted)
+  for (service_no n = 1; n <= services; ++n)
+    if (wants_user(n, last.sender) || wants_state(n, last.room_id, where)
+        || (last.type == "m.room.member" && wants_user(n, last.state_key)))
       result.push_back(n);
-  }
   return result;
+}
+
+/// The services up to `told_max` that want a room which the user is joined to.
+numbers expected_sharing(const std::vector<event_fields>& history,
+                         const std::string& user) {
+  std::map<std::string, bool> own;
+  for (const auto& each : history)
+    if (each.type == "m.room.member" && each.state_key == user)
+      own[each.room_id] = each.membership == "join";
+  std::set<service_no> result;
+  for (const auto& [room, joined] : own) {
+    if (!joined)
+      continue;
+    const auto where = state_of(history, room);
+    for (service_no n = 1; n <= told_max; ++n)
+      if (wants_state(n, room, where))
+        result.insert(n);
+  }
+  return {result.begin(), result.end()};
 }
 
 // -- random histories ---------------------------------------------------------
@@ -95,16 +132,23 @@ rc::Gen<int> between(int first, int end) {
   return rc::gen::resize(rc::kNominalSize, rc::gen::inRange(first, end));
 }
 
+std::string user_of(const std::tuple<int, int, int>& from) {
+  const auto [service, which, place] = from;
+  const auto number = std::to_string(service);
+  const std::string server = place == 0 ? ":y" : ":x";
+  return which == 3 ? "@bot" + number + server
+                    : "@s" + number + "_" + std::to_string(which) + server;
+}
+
+/// Half of them are of a few, who meet again and again.
 rc::Gen<std::string> any_user() {
-  return rc::gen::map(
-    rc::gen::tuple(between(0, services + 2), between(0, 4), between(0, 6)),
-    [](const std::tuple<int, int, int>& from) {
-      const auto [service, which, place] = from;
-      const auto number = std::to_string(service);
-      const std::string server = place == 0 ? ":y" : ":x";
-      return which == 3 ? "@bot" + number + server
-                        : "@s" + number + "_" + std::to_string(which) + server;
-    });
+  return rc::gen::weightedOneOf<std::string>(
+    {{1, rc::gen::map(rc::gen::tuple(between(0, services + 2), between(0, 4),
+                                     between(0, 6)),
+                      user_of)},
+     {1,
+      rc::gen::map(rc::gen::tuple(between(1, 4), between(0, 2), between(0, 2)),
+                   user_of)}});
 }
 
 rc::Gen<std::vector<std::string>> any_aliases() {
@@ -155,13 +199,17 @@ rc::Gen<event_fields> any_event() {
 
 rc::Gen<step> any_step() {
   const auto control = [](step::kind what) {
-    return rc::gen::just(step{what, {}});
+    return rc::gen::just(step{what, {}, {}});
   };
   return rc::gen::weightedOneOf<step>(
     {{24, rc::gen::map(any_event(),
                        [](event_fields fields) {
-                         return step{step::event, std::move(fields)};
+                         return step{step::event, std::move(fields), {}};
                        })},
+     {8, rc::gen::map(any_user(),
+                      [](std::string user) {
+                        return step{step::asked, {}, std::move(user)};
+                      })},
      {2, control(step::page_stored)},
      {1, control(step::page_lost)},
      {1, control(step::started_anew)}});
@@ -193,8 +241,10 @@ struct sorting {
   void start() {
     // Room for about eight rooms: some are kept in step for long, and others
     // are read again all the time.
-    aut = std::make_unique<room_interest>(names(), store,
-                                          room_interest_options{"x", 16 * 36});
+    room_interest_options options{"x", 16 * 36, {}};
+    for (service_no n = 1; n <= told_max; ++n)
+      options.told.push_back(n);
+    aut = std::make_unique<room_interest>(names(), store, options);
   }
 
   void store_page() {
@@ -207,6 +257,12 @@ struct sorting {
     RC_ASSERT(bool{store->commit(work).front()});
     aut->stored();
     stored = history.size();
+  }
+
+  void ask(const std::string& user) {
+    numbers to;
+    RC_ASSERT(!aut->sharing(user, to));
+    RC_ASSERT(to == expected_sharing(history, user));
   }
 
   void lose_page() {
@@ -231,11 +287,16 @@ void agrees(const std::vector<step>& steps) {
     } else if (each.what == step::started_anew) {
       run.lose_page();
       run.start();
+    } else if (each.what == step::asked) {
+      run.ask(each.user);
     } else {
       run.history.push_back(each.fields);
       numbers to;
       RC_ASSERT(!run.aut->decide(each.fields, to));
       RC_ASSERT(to == expected(run.history));
+      // Of these an answer is remembered at all times, to be wrong if it can.
+      for (const auto* user : {"@s1_0:x", "@s2_0:y", "@s11_0:x"})
+        run.ask(user);
     }
   }
 }
@@ -243,7 +304,8 @@ void agrees(const std::vector<step>& steps) {
 } // namespace
 
 TEST_CASE("whatever happens in rooms, each event is for whom the rule says, "
-          "over pages that are stored, lost or sorted anew") {
+          "and whom a user shares rooms with is known, over pages that are "
+          "stored, lost or sorted anew") {
   const auto* wanted = std::getenv("POSTHORN_HISTORIES");
   rc::detail::TestParams params;
   params.seed = 20'150'306;

@@ -42,13 +42,17 @@ TEST_CASE("state events and memberships are taken in order") {
                         R"("membership":"join"})");
   CHECK(got.lines == 6);
   CHECK(got.bad == 0);
-  CHECK(got.ignored == 2);
-  REQUIRE(got.changes.memberships.size() == 2);
+  CHECK(got.ignored == 1);
+  REQUIRE(got.changes.memberships.size() == 3);
   CHECK(got.changes.memberships[0].room_id == "!a:x");
   CHECK(got.changes.memberships[0].user_id == "@b:example.org");
   CHECK(got.changes.memberships[0].joined);
   CHECK(got.changes.memberships[1].user_id == "@d:example.org");
   CHECK_FALSE(got.changes.memberships[1].joined);
+  CHECK(got.changes.memberships[1].local);
+  CHECK(got.changes.memberships[2].user_id == "@far:x");
+  CHECK(got.changes.memberships[2].joined);
+  CHECK_FALSE(got.changes.memberships[2].local);
   REQUIRE(got.changes.aliases.size() == 1);
   CHECK(got.changes.aliases[0].aliases
         == std::vector<std::string>{"#y:example.org", "#z:example.org"});

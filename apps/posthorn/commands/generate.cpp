@@ -122,6 +122,7 @@ sender_localpart: posthorn
 rate_limited: false
 receive_ephemeral: true
 de.sorunome.msc2409.push_ephemeral: true
+org.matrix.msc3202: true
 namespaces:
   users: []
   aliases: []

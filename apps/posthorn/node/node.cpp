@@ -6,7 +6,7 @@
 #include "actors/metrics/metrics.hpp"
 #include "actors/pool/pool.hpp"
 #include "actors/service/service.hpp"
-#include "actors/sorter/namespaces.hpp"
+#include "actors/sorter/interest_wiring.hpp"
 #include "actors/sorter/sorter.hpp"
 #include "actors/storage/storage_actor.hpp"
 #include "apps/posthorn/version.hpp"
@@ -209,47 +209,9 @@ caf::expected<directory_ptr> node::make_directory() {
   for (const auto& row : *rows)
     if (result->by_id.count(row.id) == 0)
       result->add({row.number, row.id, nullptr, {}});
-  if (auto why = add_interest(*result))
+  if (auto why = add_interest(*result, setup_.config.server_name, store_))
     return why;
   return directory_ptr{std::move(result)};
-}
-
-caf::error node::add_interest(directory& to) const {
-  auto matcher = std::make_shared<interest>(setup_.config.server_name);
-  for (const auto& service : to.services)
-    if (service.actor)
-      if (auto why = matcher->add(service.number, service.config->registration))
-        return why;
-  matcher->build();
-  name_interest names;
-  names.users = [matcher](std::string_view user) -> const auto& {
-    return matcher->users_of(user);
-  };
-  names.rooms = [matcher](std::string_view room) -> const auto& {
-    return matcher->rooms_of(room);
-  };
-  names.aliases = [matcher](std::string_view alias) -> const auto& {
-    return matcher->aliases_of(alias);
-  };
-  room_interest_options options;
-  options.server_name = setup_.config.server_name;
-  to.rooms = std::make_shared<room_interest>(std::move(names), store_,
-                                             std::move(options));
-  to.parts.users
-    = [matcher](const std::string& id, std::vector<service_no>& found) {
-        const auto& services = matcher->users_of(id);
-        found.insert(found.end(), services.begin(), services.end());
-        return caf::error{};
-      };
-  // An event that changes nothing asks what every event of its room is asked.
-  to.parts.rooms = [rooms = to.rooms](const std::string& id,
-                                      std::vector<service_no>& found) {
-    event_fields asked;
-    asked.type = "m.typing";
-    asked.room_id = id;
-    return rooms->decide(asked, found);
-  };
-  return {};
 }
 
 service_actor node::spawn_service(claim who, service_config_ptr config) {

@@ -70,8 +70,6 @@ private:
   /// The services of `setup_`, enrolled and leased, with the actors that
   /// `running` has already; the others are spawned.
   caf::expected<directory_ptr> make_directory();
-  /// Gives the directory what decides on the catch-all feed.
-  caf::error add_interest(directory& to) const;
   service_actor spawn_service(claim who, service_config_ptr config);
   caf::expected<std::shared_ptr<const feed_directory>>
   make_feeds(const directory& services) const;
