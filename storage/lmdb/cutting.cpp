@@ -27,6 +27,8 @@ void discard(commit_scope& scope, open_queue& queue, const bad_entry& bad) {
   auto& state = queue.state;
   auto key = queue_key(queue.service, bad.sequence);
   queue.changed = true;
+  // Its counts no longer hold; what is refused will be found anew.
+  state.trial = {};
   if (!bad.entry) {
     set_aside(scope, table::queue, key,
               "entry " + std::to_string(bad.sequence) + " of the queue of "
@@ -97,7 +99,11 @@ struct cut_line {
 /// none.
 std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
                                  const cut_limits& limits, cut_line& line) {
-  body_gauge gauge{limits};
+  auto narrow = limits;
+  narrow.max_bytes
+    = std::min(limits.max_bytes, queue.state.trial.bytes_max());
+  auto items_max = queue.state.trial.items_max();
+  body_gauge gauge{narrow};
   line = {queue.state.head, 0, 0, 0, false};
   auto last = queue.state.head.sequence + entries_max;
   auto visit = [&](std::uint64_t sequence, const queue_entry& entry,
@@ -105,7 +111,7 @@ std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
     for (; skip < entry.count; ++skip) {
       auto i = entry.first + skip;
       auto size = batch.size(i);
-      if (!gauge.take(batch.kind(i), size)) {
+      if (line.items == items_max || !gauge.take(batch.kind(i), size)) {
         line.end = {sequence, skip, 0};
         return false;
       }
@@ -168,6 +174,8 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
       state.open_items = line.items;
       state.open_bytes = line.bytes;
       state.open_events = line.events;
+      state.refusals = 0;
+      state.doubts = 0;
       queue.changed = true;
       return;
     }
@@ -176,6 +184,7 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
       line.end
         = {std::min(state.head.sequence + entries_max, state.tail), 0, 0};
     consume(scope, queue, line.end);
+    state.trial.pass(line.items);
     state.pending_items -= std::min(line.items, state.pending_items);
     state.pending_bytes -= std::min(line.bytes, state.pending_bytes);
   }
@@ -185,6 +194,32 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
     state.pending_bytes = 0;
     queue.changed = true;
   }
+}
+
+std::optional<std::vector<open_item>> items_of_open(commit_scope& scope,
+                                                    open_queue& queue) {
+  auto& state = queue.state;
+  std::vector<open_item> items;
+  auto visit = [&](std::uint64_t sequence, const queue_entry& entry,
+                   const batch_view& batch, std::uint32_t skip) {
+    auto stop = sequence == state.end.sequence ? state.end.skip : entry.count;
+    for (; skip < stop; ++skip) {
+      auto i = entry.first + skip;
+      items.push_back(
+        {batch.kind(i), entry.received, std::string{batch.run(i, 1)}});
+    }
+    return true;
+  };
+  auto end = state.end.sequence + (state.end.skip > 0 ? 1 : 0);
+  auto bad = walk_queue(scope, queue, end, visit);
+  if (scope.txn.failure() != 0)
+    return std::nullopt;
+  if (bad.empty())
+    return items;
+  state.open = 0;
+  for (auto& each : bad)
+    discard(scope, queue, each);
+  return std::nullopt;
 }
 
 outbound_ptr render_open(commit_scope& scope, open_queue& queue) {
@@ -223,6 +258,10 @@ outbound_ptr render_open(commit_scope& scope, open_queue& queue) {
   result->txn_id = transaction_id(state);
   result->body = std::move(body.json);
   result->events = state.open_events;
+  result->items = state.open_items;
+  result->refusals = state.refusals;
+  result->doubts = state.doubts;
+  result->suspect = state.trial.poison != 0;
   result->oldest = time_of(oldest);
   result->failures = state.failures;
   result->next_attempt = time_of(state.next_attempt);

@@ -37,12 +37,14 @@ enum class table : std::uint8_t {
   shared = 9,
   /// Table and key: a record that did not match its checksum, as it was found.
   rotten = 10,
+  /// Service, number: an item that the service refused for good.
+  dead = 11,
 };
 
 /// By table, LMDB's name for it.
-inline constexpr std::array<const char*, 11> table_names
+inline constexpr std::array<const char*, 12> table_names
   = {"meta",   "pool", "parcels",    "queue",  "services", "names",
-     "leases", "seen", "seen_order", "shared", "rotten"};
+     "leases", "seen", "seen_order", "shared", "rotten",   "dead"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -116,6 +118,11 @@ inline fixed_key<12> queue_key(service_no service, std::uint64_t sequence) {
   store_big_endian(result.bytes.data(), service);
   store_big_endian(result.bytes.data() + 4, sequence);
   return result;
+}
+
+/// Key in dead.
+inline fixed_key<12> dead_key(service_no service, std::uint64_t number) {
+  return queue_key(service, number);
 }
 
 /// Key in rotten: the table's number, then the key there.

@@ -2,6 +2,7 @@
 #include "storage/lmdb/lmdb_store.hpp"
 
 #include "storage/lmdb/commit_scope.hpp"
+#include "storage/lmdb/dead_letters.hpp"
 #include "storage/lmdb/directory.hpp"
 #include "storage/lmdb/leases.hpp"
 #include "storage/lmdb/pool.hpp"
@@ -80,6 +81,7 @@ public:
                                 const page_limits& limits) const override;
   caf::expected<std::uint64_t> cursor() const override;
   caf::expected<std::vector<service_row>> services() const override;
+  caf::expected<dead_page> dead_letters(const dead_query& what) const override;
   caf::expected<store_stat> stat() const override;
 
 private:
@@ -263,6 +265,12 @@ caf::expected<std::vector<service_row>> lmdb_store::services() const {
   return read_services(txn, options_);
 }
 
+caf::expected<dead_page>
+lmdb_store::dead_letters(const dead_query& what) const {
+  reading txn{*env_};
+  return read_dead_letters(txn, what, rot_);
+}
+
 caf::expected<store_stat> lmdb_store::stat() const {
   reading txn{*env_};
   auto count = read_counters(txn);
@@ -281,6 +289,7 @@ caf::expected<store_stat> lmdb_store::stat() const {
   result.pool_batches = count->pool_batches;
   result.sorter_cursor = count->cursor;
   result.corrupt_records = count->corrupt_records;
+  result.dead_items = count->dead_items;
   return result;
 }
 
