@@ -2,6 +2,7 @@
 // The admin API: what operators see and order.
 #pragma once
 
+#include "actors/admin/dead_api.hpp"
 #include "actors/intake/credentials.hpp"
 #include "actors/protocols.hpp"
 #include "actors/sorter/directory.hpp"
@@ -25,6 +26,7 @@ struct admin_wiring {
   std::string version;
   std::shared_ptr<const storage::store> store;
   metrics_actor metrics;
+  storage_actor writer;
   /// None: no token is asked for (loopback or unix socket only).
   std::optional<token_digest> admin_token;
   /// Nothing when the node takes transactions, else why not.
@@ -56,6 +58,7 @@ private:
   caf::actor_system& sys_;
   admin_wiring wiring_;
   std::chrono::steady_clock::time_point started_;
+  dead_api dead_;
   mutable std::mutex mutex_;
   directory_ptr services_;
 };

@@ -130,6 +130,7 @@ caf::error node::spawn_actors() {
   shown.version = version;
   shown.store = store_;
   shown.metrics = metrics_;
+  shown.writer = writer_;
   if (!setup_.config.admin_token.empty())
     shown.admin_token = digest_of(setup_.config.admin_token);
   shown.not_ready = [this]() -> std::optional<std::string> {
@@ -176,7 +177,9 @@ caf::expected<directory_ptr> node::make_directory() {
     }
     const auto actor = running_.find(id);
     result->add({numbers[i], id, config,
-                 actor != running_.end() ? actor->second : service_actor{}});
+                 actor != running_.end() && config->registration.url
+                   ? actor->second
+                   : service_actor{}});
   }
   // What was configured once may still have a queue.
   auto rows = store_->services();
