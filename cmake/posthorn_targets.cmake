@@ -5,12 +5,6 @@
 # makes posthorn_courier. PCH names headers to precompile.
 function(posthorn_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK;PCH" ${ARGN})
-  foreach(source ${arg_SOURCES}) # TEMPORARY
-    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}")
-      message(STATUS "TEMPORARY: posthorn_${name} skipped, no ${source}")
-      return()
-    endif()
-  endforeach()
   add_library(posthorn_${name} STATIC ${arg_SOURCES})
   target_link_libraries(posthorn_${name} PUBLIC posthorn_flags ${arg_LINK})
   if(arg_PCH)

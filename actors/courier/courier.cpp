@@ -51,7 +51,7 @@ void courier_state::close() {
                                  std::chrono::steady_clock::now()));
 }
 
-courier_actor::behavior_type courier(courier_self* self, census_ptr all,
+courier_actor::behavior_type courier(courier_self* self, const census_ptr& all,
                                      std::shared_ptr<http_client> client) {
   self->state.client = std::move(client);
   self->enlist(*all, "courier");

@@ -49,7 +49,7 @@ using courier_self = counted_actor<courier_actor, courier_state>;
 /// Makes requests over `client`, which must not be null and belongs to the
 /// courier from now on. On exit the client stops, and requests that are still
 /// open are answered as broken ("cancelled: ..."). Nothing in here blocks.
-courier_actor::behavior_type courier(courier_self* self, census_ptr all,
+courier_actor::behavior_type courier(courier_self* self, const census_ptr& all,
                                      std::shared_ptr<http_client> client);
 
 } // namespace posthorn

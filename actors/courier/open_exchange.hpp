@@ -19,7 +19,7 @@ namespace posthorn {
 
 /// Most header bytes and header lines of one answer, those of interim (1xx)
 /// answers and of trailers included.
-constexpr std::size_t headers_max = 64 * 1024;
+constexpr std::size_t headers_max = std::size_t{64} << 10;
 constexpr std::size_t header_lines_max = 200;
 
 /// Keeps alive what libcurl points to during an exchange, and takes in the

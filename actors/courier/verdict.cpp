@@ -95,10 +95,13 @@ std::string broken_off(const exchange& sent, const ending& how) {
 } // namespace
 
 void judge(const exchange& sent, const ending& how, answer& result) {
+  // A kept connection that turned out closed was replaced by a new attempt to
+  // connect, and that one failed: nobody is there.
+  const bool connected = how.connected && how.code != CURLE_COULDNT_CONNECT;
   result.status = static_cast<std::uint16_t>(std::clamp(how.status, 0l, 999l));
   if (how.headers_too_large || how.answer_too_large
       || (how.code != CURLE_OK && how.code != CURLE_OPERATION_TIMEDOUT
-          && how.connected)
+          && connected)
       || (how.code == CURLE_OK && result.status == 0)) {
     result.what = outcome::broken;
     result.detail = broken_off(sent, how);
@@ -107,7 +110,7 @@ void judge(const exchange& sent, const ending& how, answer& result) {
     result.what = good ? outcome::accepted : outcome::refused;
     result.detail = "HTTP " + std::to_string(result.status) + " from "
                     + shown_base(sent.base);
-  } else if (how.connected) {
+  } else if (connected) {
     result.what = outcome::timed_out;
     result.detail
       = (how.status == 0 ? "no answer within " : "no whole answer within ")

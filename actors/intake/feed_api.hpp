@@ -7,7 +7,6 @@
 #include "actors/protocols.hpp"
 
 #include <caf/actor_system.hpp>
-
 #include <httplib.h>
 
 #include <chrono>
@@ -70,8 +69,7 @@ private:
   std::shared_ptr<const feed_directory> feeds() const;
 
   void take_transaction(const std::string& feed, const std::string& txn_id,
-                        httplib::Request& request,
-                        httplib::Response& response);
+                        httplib::Request& request, httplib::Response& response);
 
   void pass_on(const addressed_feed& feed, const feed_target& target,
                httplib::Request& request, httplib::Response& response);

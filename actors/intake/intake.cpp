@@ -18,7 +18,7 @@ batch_ptr charge(batch_ptr what, std::shared_ptr<intake_credit> credit,
 
 } // namespace
 
-intake_actor::behavior_type intake(intake_self* self, census_ptr all,
+intake_actor::behavior_type intake(intake_self* self, const census_ptr& all,
                                    pool_actor pool,
                                    std::shared_ptr<intake_credit> credit) {
   self->state.pool = std::move(pool);

@@ -36,7 +36,7 @@ using intake_self = counted_actor<intake_actor, intake_state>;
 /// Passes on to `pool` what `credit` has room for; a batch keeps its share of
 /// the credit for as long as anybody holds it. One batch is always let in,
 /// whatever its size.
-intake_actor::behavior_type intake(intake_self* self, census_ptr all,
+intake_actor::behavior_type intake(intake_self* self, const census_ptr& all,
                                    pool_actor pool,
                                    std::shared_ptr<intake_credit> credit);
 

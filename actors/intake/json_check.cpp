@@ -19,7 +19,7 @@ int hex4(std::string_view text) {
     return -1;
   int result = 0;
   for (char c : text.substr(0, 4)) {
-    int digit;
+    int digit = 0;
     if (is_digit(c))
       digit = c - '0';
     else if (c >= 'a' && c <= 'f')

@@ -82,7 +82,7 @@ public:
       return false;
     for (auto element : array) {
       value_type each;
-      if (std::move(element).get(each) != simdjson::SUCCESS)
+      if (element.get(each) != simdjson::SUCCESS)
         return broken();
       if (!visit(each))
         return false;

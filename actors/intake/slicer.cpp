@@ -176,9 +176,9 @@ caf::error slicing::run(ondemand::parser& parser, std::size_t capacity) {
     // A word such as "not json" begins like a JSON value and is none.
     if (!nlohmann::json::accept(body_))
       return fault(ec::not_json, "the body is not JSON");
-    return fault(ec::bad_json,
-                 "the body is " + std::string{kind_of_json(body_[start])}
-                   + ", not an object");
+    return fault(ec::bad_json, "the body is "
+                                 + std::string{kind_of_json(body_[start])}
+                                 + ", not an object");
   }
   ondemand::object object;
   if (document.get_object().get(object) != simdjson::SUCCESS)

@@ -14,11 +14,11 @@ namespace posthorn {
 /// Bounds on what clients may send and hold. Sizes in bytes.
 struct listener_limits {
   /// Request line and headers together.
-  std::size_t header_max = 32 * 1024;
+  std::size_t header_max = std::size_t{32} << 10;
   /// Header lines.
   std::size_t headers_max = 100;
   /// A request's body, decoded.
-  std::size_t body_max = 16 * 1024 * 1024;
+  std::size_t body_max = std::size_t{16} << 20;
   /// From a request's first byte to the end of its headers.
   std::chrono::milliseconds header_deadline{10'000};
   /// From a request's first byte to its last.
@@ -38,7 +38,7 @@ struct listener_limits {
   std::size_t workers_max = 64;
   /// Bytes of all requests in memory, until they are answered. When it is
   /// reached, the largest request that is not complete is refused (503).
-  std::size_t buffered_max = 256 * 1024 * 1024;
+  std::size_t buffered_max = std::size_t{256} << 20;
 };
 
 /// Why a connection was refused or lost its place.

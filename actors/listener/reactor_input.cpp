@@ -22,12 +22,10 @@ void reactor::read(connection& from) {
     if (auto size = bytes.size(); size > 0) {
       from.frames.feed(bytes);
       from.drop_input(size - bytes.size());
-    } else if (!from.readable) {
-      return;
-    } else if (turn_left == 0) {
+    } else if (from.readable && turn_left == 0) {
       again_.push_back(from.id);
       return;
-    } else if (!receive(from, turn_left)) {
+    } else if (!from.readable || !receive(from, turn_left)) {
       return;
     }
     advance(from);

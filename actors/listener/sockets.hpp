@@ -16,6 +16,8 @@ namespace posthorn::inbound {
 class listening_sockets {
 public:
   listening_sockets() = default;
+  listening_sockets(const listening_sockets&) = delete;
+  listening_sockets& operator=(const listening_sockets&) = delete;
   listening_sockets(listening_sockets&& other) noexcept;
   listening_sockets& operator=(listening_sockets&& other) noexcept;
 

@@ -14,7 +14,8 @@ std::int64_t steady_ns() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-/// "storage::append" out of "posthorn::storage::append".
+/// "storage::append" out of "posthorn::storage::append", and "outbound" out of
+/// the shared pointer by which it travels.
 std::string type_name(const std::type_info& type) {
   int status = 0;
   std::unique_ptr<char, decltype(&std::free)> plain{
@@ -24,6 +25,11 @@ std::string type_name(const std::type_info& type) {
   for (auto at = result.find(prefix); at != std::string::npos;
        at = result.find(prefix))
     result.erase(at, prefix.size());
+  const std::string pointer = "std::shared_ptr<";
+  const std::string suffix = " const>";
+  if (result.starts_with(pointer) && result.ends_with(suffix))
+    return result.substr(pointer.size(),
+                         result.size() - pointer.size() - suffix.size());
   return result;
 }
 
@@ -49,7 +55,7 @@ actor_snapshot read(const actor_card& card) {
 
 } // namespace
 
-void census::enlist(actor_card_ptr card) {
+void census::enlist(const actor_card_ptr& card) {
   std::lock_guard guard{mutex_};
   std::erase_if(cards_, [](const auto& x) { return x.expired(); });
   cards_.push_back(card);

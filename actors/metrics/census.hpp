@@ -56,7 +56,7 @@ struct actor_snapshot {
 class census {
 public:
   /// Adds a card; its name must be set.
-  void enlist(actor_card_ptr card);
+  void enlist(const actor_card_ptr& card);
 
   /// All cards of living actors, by name. A card is gone once its actor is.
   std::vector<actor_snapshot> snapshot() const;

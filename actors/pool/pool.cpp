@@ -18,7 +18,7 @@ caf::expected<pool_page_ptr> read_page(const pool_state& state) {
 
 } // namespace
 
-pool_actor::behavior_type pool(pool_self* self, census_ptr all,
+pool_actor::behavior_type pool(pool_self* self, const census_ptr& all,
                                std::shared_ptr<const storage::store> store,
                                storage_actor writer,
                                storage::page_limits limits) {

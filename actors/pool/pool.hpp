@@ -24,7 +24,7 @@ using pool_self = counted_actor<pool_actor, pool_state>;
 /// Appends through `writer`, reads from `store`. What it hands out is a page of
 /// at most `limits`; what lies behind stays on disk. Reading may wait for the
 /// disk: spawn it detached.
-pool_actor::behavior_type pool(pool_self* self, census_ptr all,
+pool_actor::behavior_type pool(pool_self* self, const census_ptr& all,
                                std::shared_ptr<const storage::store> store,
                                storage_actor writer,
                                storage::page_limits limits);

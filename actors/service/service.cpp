@@ -289,7 +289,7 @@ void service_state::settle() {
   drained.clear();
 }
 
-service_actor::behavior_type service(service_self* self, census_ptr all,
+service_actor::behavior_type service(service_self* self, const census_ptr& all,
                                      service_wiring wiring) {
   auto& state = self->state;
   state.wiring = std::move(wiring);

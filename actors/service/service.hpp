@@ -143,7 +143,7 @@ struct service_state {
 
 /// Takes up where the store stands: an open transaction is sent at once, or,
 /// when it had failed before, when its next attempt is due.
-service_actor::behavior_type service(service_self* self, census_ptr all,
+service_actor::behavior_type service(service_self* self, const census_ptr& all,
                                      service_wiring wiring);
 
 } // namespace posthorn

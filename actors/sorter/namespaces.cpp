@@ -94,8 +94,7 @@ const std::vector<service_no>& interest::aliases_of(std::string_view alias) {
   return aliases_.cache.keep(alias, std::move(found));
 }
 
-void interest::decide(const event_fields& event,
-                      std::vector<service_no>& out) {
+void interest::decide(const event_fields& event, std::vector<service_no>& out) {
   const auto old = static_cast<std::ptrdiff_t>(out.size());
   append(out, users_of(event.sender));
   if (event.type == "m.room.member" && event.has_state_key)

@@ -24,17 +24,16 @@ namespace posthorn {
 /// The spec says "a POSIX regular expression"; what counts is Synapse, which
 /// compiles it with Python's `re` and asks `re.match`: anchored at the start,
 /// open at the end, case-sensitive. Here it is the `re` of Python 3.11, to the
-/// letter, in what is accepted and in what matches; a test holds the two against
-/// each other. These alone are accepted by Python and refused here:
+/// letter, in what is accepted and in what matches; a test holds the two
+/// against each other. These alone are accepted by Python and refused here:
 /// - `\N{NAME}`; write `\uXXXX`;
 /// - a back-reference where case is ignored: `(?i)(.)\1`;
 /// - a condition on a group from within it: `((?(1)a|b))`;
 /// - groups nested more than 200 deep;
 /// - what PCRE2 finds too large, such as `(?:\w{1000}){60000}`.
 ///
-/// Where Python's own engine has gone back on an attempt and left a group set
-/// that it should have unset, a back-reference may see another text here: Perl's
-/// rule is kept.
+/// Possessive repetitions work as from Python 3.11.5; before, Python has an
+/// error there for anything larger than a character.
 std::optional<std::string> check_pattern(std::string_view pattern);
 
 /// What runs `pattern`, one that check_pattern() has nothing against: PCRE2 is
@@ -46,8 +45,8 @@ engine engine_of(std::string_view pattern);
 /// `ApplicationService.is_interested_in_event`. Whether a room has a member or
 /// an alias that a service wants is for whoever knows the room to add.)
 ///
-/// `exclusive` plays no part. Remote users count as local ones do, as in Synapse.
-/// Answers are cached; one object is for one thread.
+/// `exclusive` plays no part. Remote users count as local ones do, as in
+/// Synapse. Answers are cached; one object is for one thread.
 class interest {
 public:
   /// `server_name` makes a bot's user id out of its localpart.

@@ -118,7 +118,7 @@ void sorter_state::address(const pool_entry& entry,
                   entry.feed, entry.kinds.size());
 }
 
-sorter_actor::behavior_type sorter(sorter_self* self, census_ptr all,
+sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
                                    sorter_wiring wiring) {
   auto& state = self->state;
   state.wiring = std::move(wiring);

@@ -61,7 +61,7 @@ struct sorter_state {
   static constexpr const char* name = "sorter";
 };
 
-sorter_actor::behavior_type sorter(sorter_self* self, census_ptr all,
+sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
                                    sorter_wiring wiring);
 
 } // namespace posthorn

@@ -38,7 +38,7 @@ void storage_state::commit() {
 }
 
 storage_actor::behavior_type
-storage_writer(storage_self* self, census_ptr all,
+storage_writer(storage_self* self, const census_ptr& all,
                std::shared_ptr<storage::store> store) {
   self->state.store = std::move(store);
   self->enlist(*all, "storage");

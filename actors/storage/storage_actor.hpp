@@ -42,7 +42,7 @@ struct storage_state {
 
 /// Owns the writing side of `store`. It blocks on the disk: spawn it detached.
 storage_actor::behavior_type
-storage_writer(storage_self* self, census_ptr all,
+storage_writer(storage_self* self, const census_ptr& all,
                std::shared_ptr<storage::store> store);
 
 } // namespace posthorn

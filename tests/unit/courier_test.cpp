@@ -192,4 +192,18 @@ TEST_CASE("sizes, spans and URLs are shown short") {
   CHECK(shown_base("http://" + std::string(500, 'x')).size() == 200);
 }
 
+TEST_CASE("a kept connection that has died, and no new one, is an unreachable "
+          "service") {
+  exchange sent;
+  sent.base = "http://bridge:1";
+  ending how;
+  how.code = CURLE_COULDNT_CONNECT;
+  how.connect_errno = ECONNREFUSED;
+  how.connected = true;
+  answer result;
+  judge(sent, how, result);
+  CHECK(result.what == outcome::unreachable);
+  CHECK(result.detail == "connection refused by http://bridge:1");
+}
+
 TEST_SUITE_END();

@@ -23,12 +23,21 @@ import namespaces_samples as samples
 REFUSED = "refused: "
 
 
+def python_match(compiled, subject):
+    try:
+        return "y" if compiled.match(subject) else "n"
+    except SystemError:
+        # "The span of capturing group is wrong, please report a bug": up to
+        # 3.11.7 groups in atomic groups can do that. No reference then.
+        return "?"
+
+
 def python_answer(pattern, subjects):
     try:
         compiled = re.compile(pattern)
     except (re.error, OverflowError, ValueError, RecursionError) as error:
         return REFUSED + str(error)
-    return "".join("y" if compiled.match(s) else "n" for s in subjects)
+    return "".join(python_match(compiled, s) for s in subjects)
 
 
 def python_characters(pattern):
@@ -65,29 +74,31 @@ def compare(pattern, subjects, theirs, mine):
         return
     verdicts = mine.split()[0] if subjects else ""
     for subject, his, its in zip(subjects, theirs, verdicts):
-        if his != its:
+        if his not in ("?", its):
             yield "pattern %r, subject %r: Python: %s; probe: %s" % (
                 pattern, subject, his, mine)
 
 
 def check_pairs(probe, cases):
-    """Returns (pairs, refusals, patterns by engine, differences)."""
+    """Returns how many pairs were compared, and the differences."""
     answers = ask(probe, [{"p": p, "s": s} for p, s in cases])
-    pairs, refusals, differences = 0, 0, []
+    pairs, refusals, failures, differences = 0, 0, 0, []
     engines = {"re2": 0, "pcre2": 0}
     matches = 0
     for (pattern, subjects), mine in zip(cases, answers):
         theirs = python_answer(pattern, subjects)
         differences += compare(pattern, subjects, theirs, mine)
+        if not theirs.startswith(REFUSED):
+            failures += theirs.count("?")
         pairs += max(len(subjects), 1)
         if mine.startswith(REFUSED):
             refusals += 1
         else:
             engines[mine.split()[-1]] += 1
             matches += mine.count("y")
-    print("%d patterns, %d pairs: %d refused, %d matches, %s"
-          % (len(cases), pairs, refusals, matches, engines))
-    return pairs, differences
+    print("%d patterns, %d pairs: %d refused, %d matches, %s; Python failed on %d"
+          % (len(cases), pairs, refusals, matches, engines, failures))
+    return pairs - failures, differences
 
 
 def check_characters(probe, patterns):
@@ -116,7 +127,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("probe")
     arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--patterns", type=int, default=4000)
+    arguments.add_argument("--patterns", type=int, default=3000)
     options = arguments.parse_args()
     if sys.version_info[:2] != (3, 11):
         print("skipped: the reference is Python 3.11, this is %s"
@@ -128,6 +139,11 @@ def main():
     cases += [(p, samples.SYNTAX_SUBJECTS) for p in samples.SYNTAX]
     cases += [samples.structured(generator) for _ in range(options.patterns)]
     cases += [samples.scrambled(generator) for _ in range(options.patterns)]
+    # Before 3.11.5 Python matches possessive repetitions of more than a
+    # character wrongly.
+    possessive = sys.version_info >= (3, 11, 5)
+    cases += [samples.knotted(generator, possessive)
+              for _ in range(options.patterns)]
     pairs, differences = check_pairs(options.probe, cases)
     if pairs < 10000 and options.patterns >= 1000:
         differences.append("only %d pairs were compared" % pairs)

@@ -6,7 +6,8 @@
 //     "refused: WHY", or a string with y, n or ! (gave up) for each subject and
 //     the engine's name behind it
 //   {"p": PATTERN, "all": true}
-//     the code points that, as a subject of one character, match: "65-90 97-122"
+//     the code points that, as a subject of one character, match: "65-90
+//     97-122"
 
 #include "actors/sorter/patterns/compiled_pattern.hpp"
 #include "actors/sorter/patterns/utf8.hpp"
@@ -24,12 +25,12 @@ using posthorn::compiled_pattern;
 
 char letter_of(compiled_pattern::verdict what) {
   switch (what) {
-    case compiled_pattern::verdict::yes:
-      return 'y';
-    case compiled_pattern::verdict::no:
-      return 'n';
-    default:
-      return '!';
+  case compiled_pattern::verdict::yes:
+    return 'y';
+  case compiled_pattern::verdict::no:
+    return 'n';
+  default:
+    return '!';
   }
 }
 

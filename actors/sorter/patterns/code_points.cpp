@@ -145,9 +145,8 @@ bool is_cased(char32_t code, case_rule rule) {
 
 bool has_cased(code_range range, case_rule rule) {
   bool found = false;
-  const auto look = [&](char32_t from, char32_t) {
-    found = found || within(range, from);
-  };
+  const auto look
+    = [&](char32_t from, char32_t) { found = found || within(range, from); };
   each_mapping(lower_by(rule), look);
   each_mapping(upper_by(rule), look);
   return found;
@@ -162,8 +161,7 @@ std::vector<code_range> lowered(code_range range, case_rule rule) {
     moved.push_back({from, from});
     result.push_back({to, to});
   });
-  append(result,
-         code_points{{range}}.minus(code_points{std::move(moved)}));
+  append(result, code_points{{range}}.minus(code_points{std::move(moved)}));
   if (rule == case_rule::ascii)
     return result;
   const code_points known{result};

@@ -4,6 +4,7 @@
 #include "actors/sorter/patterns/pattern_meaning.hpp"
 #include "actors/sorter/patterns/pattern_parser.hpp"
 #include "actors/sorter/patterns/pattern_translation.hpp"
+#include "actors/sorter/patterns/utf8.hpp"
 
 #include <algorithm>
 
@@ -29,19 +30,18 @@ compiled_pattern::make(std::string_view pattern) {
     return failed;
   compiled_pattern result;
   result.lead_ = lead_of(*parsed);
-  auto for_re2 = to_re2(*parsed);
-  if (result.lead_.decides()) {
-    result.re2_text_ = for_re2.value_or(std::string{});
+  if (result.lead_.decides())
     return result;
-  }
-  if (for_re2) {
-    auto compiled = std::make_shared<const RE2>(*for_re2, re2_options());
+  const auto large = has_large_sets(*parsed);
+  if (auto text = to_re2(*parsed, large)) {
+    auto compiled = std::make_shared<const RE2>(*text, re2_options());
     if (compiled->ok()) {
-      result.re2_text_ = std::move(*for_re2);
+      result.re2_text_ = std::move(*text);
       result.re2_ = std::move(compiled);
-      return result;
     }
   }
+  if (result.re2_ && !large)
+    return result;
   auto compiled = perl_program::compile(to_pcre2(*parsed));
   if (!compiled)
     return compiled.error();
@@ -57,7 +57,7 @@ compiled_pattern::match(std::string_view subject) const {
                     [&](const auto& one) { return subject.starts_with(one); });
     return found ? verdict::yes : verdict::no;
   }
-  if (perl_)
+  if (!re2_ || (perl_ && !is_ascii(subject)))
     return perl_->match(subject);
   const re2::StringPiece text{subject.data(), subject.size()};
   const auto found

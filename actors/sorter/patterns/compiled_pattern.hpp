@@ -16,7 +16,9 @@
 
 namespace posthorn {
 
-/// What runs a pattern: RE2 in linear time, or PCRE2 by backtracking.
+/// What runs a pattern: RE2 in linear time, or PCRE2 by backtracking. (Where a
+/// pattern for RE2 has sets as large as `\w`, subjects that are not all ASCII
+/// go to PCRE2 nevertheless: RE2 would need 200 KB for each such pattern.)
 enum class engine : std::uint8_t { re2, pcre2 };
 
 /// "re2" or "pcre2".
@@ -38,12 +40,17 @@ public:
   }
 
   engine by() const {
-    return perl_ ? engine::pcre2 : engine::re2;
+    return perl_ && !re2_ ? engine::pcre2 : engine::re2;
   }
 
   /// Its translation for a set of RE2's; empty where by() is pcre2.
   const std::string& re2_text() const {
     return re2_text_;
+  }
+
+  /// Whether re2_text() holds for subjects that are all ASCII only.
+  bool ascii_only() const {
+    return re2_ && perl_;
   }
 
   /// Whether `subject` matches; it must be valid UTF-8 of at most
@@ -58,8 +65,9 @@ private:
 
   pattern_lead lead_;
   std::string re2_text_;
-  /// None where the lead decides or PCRE2 has to.
+  /// None where the lead decides or PCRE2 has to do all.
   std::shared_ptr<const RE2> re2_;
+  /// For all subjects, or with re2_ for those that are not all ASCII.
   std::optional<perl_program> perl_;
 };
 

@@ -8,8 +8,8 @@
 
 namespace posthorn {
 
-/// Whether `name` may name a group: Python's `str.isidentifier`, which knows the
-/// letters of all scripts.
+/// Whether `name` may name a group: Python's `str.isidentifier`, which knows
+/// the letters of all scripts.
 bool is_identifier(const std::u32string& name);
 
 /// The number that `text` is for Python's `int`: blanks around it, a sign,

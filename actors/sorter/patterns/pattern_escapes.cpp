@@ -26,20 +26,20 @@ char32_t value_of(const std::u32string& text, char32_t base) {
 /// `\a` and the like.
 std::optional<char32_t> control(char32_t letter) {
   switch (letter) {
-    case U'a':
-      return U'\a';
-    case U'f':
-      return U'\f';
-    case U'n':
-      return U'\n';
-    case U'r':
-      return U'\r';
-    case U't':
-      return U'\t';
-    case U'v':
-      return U'\v';
-    default:
-      return std::nullopt;
+  case U'a':
+    return U'\a';
+  case U'f':
+    return U'\f';
+  case U'n':
+    return U'\n';
+  case U'r':
+    return U'\r';
+  case U't':
+    return U'\t';
+  case U'v':
+    return U'\v';
+  default:
+    return std::nullopt;
   }
 }
 
@@ -48,32 +48,32 @@ std::optional<set_item> named_class(char32_t letter) {
   result.what = set_item::kind::named;
   result.inverted = letter < U'a';
   switch (letter | U' ') {
-    case U'd':
-      result.name = category::digit;
-      return result;
-    case U's':
-      result.name = category::space;
-      return result;
-    case U'w':
-      result.name = category::word;
-      return result;
-    default:
-      return std::nullopt;
+  case U'd':
+    result.name = category::digit;
+    return result;
+  case U's':
+    result.name = category::space;
+    return result;
+  case U'w':
+    result.name = category::word;
+    return result;
+  default:
+    return std::nullopt;
   }
 }
 
 std::optional<anchor> position(char32_t letter) {
   switch (letter) {
-    case U'A':
-      return anchor::very_begin;
-    case U'Z':
-      return anchor::very_end;
-    case U'b':
-      return anchor::boundary;
-    case U'B':
-      return anchor::no_boundary;
-    default:
-      return std::nullopt;
+  case U'A':
+    return anchor::very_begin;
+  case U'Z':
+    return anchor::very_end;
+  case U'b':
+    return anchor::boundary;
+  case U'B':
+    return anchor::no_boundary;
+  default:
+    return std::nullopt;
   }
 }
 
@@ -106,11 +106,11 @@ bool pattern_parser::parse_code(char32_t letter, std::size_t at,
 bool pattern_parser::parse_escape(sequence& out, const pattern_token& token,
                                   std::size_t at) {
   const auto letter = token.escaped;
-  node added;
+  syntax_node added;
   if (digits.find(letter) != std::u32string_view::npos)
     return parse_digits(out, letter, at);
   if (const auto where = position(letter)) {
-    added.what = node::kind::at;
+    added.what = syntax_node::kind::at;
     added.where = *where;
   } else if (const auto known = named_class(letter)) {
     added.items.push_back(*known);
@@ -127,7 +127,7 @@ bool pattern_parser::parse_escape(sequence& out, const pattern_token& token,
 bool pattern_parser::parse_digits(sequence& out, char32_t digit,
                                   std::size_t at) {
   std::u32string text{digit};
-  node added;
+  syntax_node added;
   const auto is_octal = [](char32_t c) { return c < U'8'; };
   if (digit == U'0') {
     text += tokens_.take_while(2, octal);
@@ -145,7 +145,7 @@ bool pattern_parser::parse_digits(sequence& out, char32_t digit,
       return tokens_.fail(at, "an octal escape past \\377");
     added.items.push_back({.first = code});
   } else {
-    added.what = node::kind::reference;
+    added.what = syntax_node::kind::reference;
     added.number = value_of(text, 10);
     if (added.number >= groups_.size())
       return tokens_.fail(at, "no group " + std::to_string(added.number));
@@ -210,7 +210,7 @@ bool pattern_parser::parse_set_range(const set_item& first, std::size_t at,
 
 bool pattern_parser::parse_set(sequence& out) {
   const auto start = tokens_.place() - 1;
-  node added;
+  syntax_node added;
   std::vector<set_item> items;
   added.inverted = tokens_.take_if(U'^');
   bool closed = false;

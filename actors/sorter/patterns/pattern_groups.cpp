@@ -11,22 +11,22 @@ constexpr std::u32string_view flag_letters = U"iLmsxatu";
 std::uint32_t flag_of(const pattern_token& letter) {
   using flags = pattern_flags;
   switch (letter.first) {
-    case U'i':
-      return flags::ignore_case;
-    case U'L':
-      return flags::locale;
-    case U'm':
-      return flags::multiline;
-    case U's':
-      return flags::dotall;
-    case U'x':
-      return flags::verbose;
-    case U'a':
-      return flags::ascii;
-    case U't':
-      return flags::no_repeats;
-    default:
-      return flags::unicode;
+  case U'i':
+    return flags::ignore_case;
+  case U'L':
+    return flags::locale;
+  case U'm':
+    return flags::multiline;
+  case U's':
+    return flags::dotall;
+  case U'x':
+    return flags::verbose;
+  case U'a':
+    return flags::ascii;
+  case U't':
+    return flags::no_repeats;
+  default:
+    return flags::unicode;
   }
 }
 
@@ -42,7 +42,7 @@ bool pattern_parser::parse_group(sequence& out, scope& where) {
 bool pattern_parser::parse_extension(sequence& out, scope& where,
                                      std::size_t start) {
   const auto sign = tokens_.take();
-  node what;
+  syntax_node what;
   if (sign.is(U'P'))
     return parse_named(out, where, start);
   if (sign.is(U'#'))
@@ -56,21 +56,20 @@ bool pattern_parser::parse_extension(sequence& out, scope& where,
   if (sign.is(U'-') || sign.is_one_of(flag_letters))
     return parse_flag_group(out, where, start, sign);
   if (sign.is(U':'))
-    what.what = node::kind::group;
+    what.what = syntax_node::kind::group;
   else if (sign.is(U'>'))
-    what.what = node::kind::atomic;
+    what.what = syntax_node::kind::atomic;
   else
     return tokens_.fail(start, "unknown kind of group after (?");
   return parse_content(out, std::move(what), where, start);
 }
 
-bool pattern_parser::parse_content(sequence& out, node what, const scope& where,
-                                   std::size_t start) {
+bool pattern_parser::parse_content(sequence& out, syntax_node what,
+                                   const scope& where, std::size_t start) {
   scope inner;
   inner.depth = where.depth + 1;
-  inner.verbose
-    = (where.verbose || (what.add & pattern_flags::verbose) != 0)
-      && (what.remove & pattern_flags::verbose) == 0;
+  inner.verbose = (where.verbose || (what.add & pattern_flags::verbose) != 0)
+                  && (what.remove & pattern_flags::verbose) == 0;
   if (!parse_alternatives(what.parts.emplace_back(), inner)
       || !close_group(start))
     return false;
@@ -81,8 +80,8 @@ bool pattern_parser::parse_content(sequence& out, node what, const scope& where,
 bool pattern_parser::parse_capture(sequence& out, const scope& where,
                                    std::size_t start,
                                    const std::u32string* name) {
-  node what;
-  what.what = node::kind::group;
+  syntax_node what;
+  what.what = syntax_node::kind::group;
   what.number = static_cast<std::uint32_t>(groups_.size());
   groups_.emplace_back();
   if (name != nullptr && !names_.emplace(*name, what.number).second)
@@ -122,7 +121,7 @@ bool pattern_parser::parse_named_reference(sequence& out) {
   if (!refer(found->second, at))
     return false;
   auto& added = out.emplace_back();
-  added.what = node::kind::reference;
+  added.what = syntax_node::kind::reference;
   added.number = found->second;
   return true;
 }
@@ -139,8 +138,7 @@ bool pattern_parser::check_behind(std::uint32_t number, std::size_t at) {
   if (!is_closed(number))
     return tokens_.fail(at, "a reference to a group that is still open");
   if (number >= *behind_from_)
-    return tokens_.fail(at,
-                        "a reference to a group of the same look-behind");
+    return tokens_.fail(at, "a reference to a group of the same look-behind");
   return true;
 }
 
@@ -153,8 +151,8 @@ bool pattern_parser::parse_comment(std::size_t start) {
 
 bool pattern_parser::parse_look(sequence& out, const scope& where,
                                 std::size_t start, bool behind, bool negative) {
-  node what;
-  what.what = node::kind::look;
+  syntax_node what;
+  what.what = syntax_node::kind::look;
   what.behind = behind;
   what.negative = negative;
   const auto outermost = behind && !behind_from_;
@@ -197,8 +195,8 @@ bool pattern_parser::parse_condition(sequence& out, const scope& where,
   const auto name = tokens_.take_until(U')', "group name");
   if (!name)
     return false;
-  node what;
-  what.what = node::kind::condition;
+  syntax_node what;
+  what.what = syntax_node::kind::condition;
   if (!find_condition(*name, at, what.number) || !check_behind(what.number, at))
     return false;
   if (what.number < groups_.size() && !is_closed(what.number))
@@ -223,8 +221,8 @@ bool pattern_parser::parse_condition(sequence& out, const scope& where,
 
 bool pattern_parser::parse_flag_group(sequence& out, scope& where,
                                       std::size_t start, pattern_token sign) {
-  node what;
-  what.what = node::kind::group;
+  syntax_node what;
+  what.what = syntax_node::kind::group;
   bool global = false;
   if (!read_flags(sign, what.add, what.remove, global))
     return false;

@@ -16,17 +16,17 @@ constexpr std::size_t chars_max = 8;
 /// Whether it matches the empty string wherever it stands.
 bool is_optional(const sequence& what);
 
-bool is_optional(const node& what) {
+bool is_optional(const syntax_node& what) {
   switch (what.what) {
-    case node::kind::branch:
-      return std::any_of(what.parts.begin(), what.parts.end(),
-                         [](const auto& one) { return is_optional(one); });
-    case node::kind::group:
-      return is_optional(what.parts[0]);
-    case node::kind::repeat:
-      return what.min == 0 || is_optional(what.parts[0]);
-    default:
-      return false;
+  case syntax_node::kind::branch:
+    return std::any_of(what.parts.begin(), what.parts.end(),
+                       [](const auto& one) { return is_optional(one); });
+  case syntax_node::kind::group:
+    return is_optional(what.parts[0]);
+  case syntax_node::kind::repeat:
+    return what.min == 0 || is_optional(what.parts[0]);
+  default:
+    return false;
   }
 }
 
@@ -58,23 +58,23 @@ pattern_lead lead_of_branches(const std::vector<sequence>& branches) {
   return result;
 }
 
-pattern_lead lead_of_node(const node& what) {
+pattern_lead lead_of_node(const syntax_node& what) {
   switch (what.what) {
-    case node::kind::set:
-      return lead_of_set(what.chars);
-    case node::kind::branch:
-      return lead_of_branches(what.parts);
-    case node::kind::group:
-      return lead_of_sequence(what.parts[0]);
-    default:
-      return {is_optional(what) ? pattern_lead::kind::open
-                                : pattern_lead::kind::partial,
-              {""}};
+  case syntax_node::kind::set:
+    return lead_of_set(what.chars);
+  case syntax_node::kind::branch:
+    return lead_of_branches(what.parts);
+  case syntax_node::kind::group:
+    return lead_of_sequence(what.parts[0]);
+  default:
+    return {is_optional(what) ? pattern_lead::kind::open
+                              : pattern_lead::kind::partial,
+            {""}};
   }
 }
 
-bool is_start(const node& what) {
-  return what.what == node::kind::at
+bool is_start(const syntax_node& what) {
+  return what.what == syntax_node::kind::at
          && (what.where == anchor::begin || what.where == anchor::very_begin);
 }
 
@@ -99,9 +99,9 @@ pattern_lead lead_of_sequence(const sequence& what) {
     result.heads = joined(result.heads, next.heads);
     if (next.what == pattern_lead::kind::exact)
       continue;
-    const auto rest_optional
-      = std::all_of(what.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                    what.end(), [](const auto& one) { return is_optional(one); });
+    const auto rest_optional = std::all_of(
+      what.begin() + static_cast<std::ptrdiff_t>(i) + 1, what.end(),
+      [](const auto& one) { return is_optional(one); });
     result.what = next.what == pattern_lead::kind::open && rest_optional
                     ? pattern_lead::kind::open
                     : pattern_lead::kind::partial;
@@ -114,9 +114,9 @@ pattern_lead lead_of_sequence(const sequence& what) {
 
 pattern_lead lead_of(const parsed_pattern& pattern) {
   // A start anchor in front says nothing that is not so anyway.
-  sequence body{std::find_if_not(pattern.body.begin(), pattern.body.end(),
-                                 is_start),
-                pattern.body.end()};
+  sequence body{
+    std::find_if_not(pattern.body.begin(), pattern.body.end(), is_start),
+    pattern.body.end()};
   auto result = lead_of_sequence(body);
   // Sorted, whatever begins with a head follows it.
   std::sort(result.heads.begin(), result.heads.end());

@@ -82,8 +82,7 @@ code_points folded_set(const std::vector<set_item>& items, std::uint32_t flags,
   return cased ? lowering_into(set, rule) : set;
 }
 
-code_points plain_set(const std::vector<set_item>& items,
-                      std::uint32_t flags) {
+code_points plain_set(const std::vector<set_item>& items, std::uint32_t flags) {
   range_list result;
   for (const auto& item : items)
     if (item.what == set_item::kind::named)
@@ -93,14 +92,15 @@ code_points plain_set(const std::vector<set_item>& items,
   return code_points{std::move(result)};
 }
 
-code_points chars_of(const node& what, std::uint32_t flags) {
+code_points chars_of(const syntax_node& what, std::uint32_t flags) {
   using f = pattern_flags;
   if (what.dot)
     return has(flags, f::dotall) ? code_points::all()
                                  : code_points{{{U'\n', U'\n'}}}.complement();
-  const auto rule = has(flags, f::ascii) ? case_rule::ascii : case_rule::unicode;
-  const auto is_literal = what.items.size() == 1
-                          && what.items[0].what == set_item::kind::literal;
+  const auto rule
+    = has(flags, f::ascii) ? case_rule::ascii : case_rule::unicode;
+  const auto is_literal
+    = what.items.size() == 1 && what.items[0].what == set_item::kind::literal;
   code_points result;
   if (!has(flags, f::ignore_case))
     result = plain_set(what.items, flags);
@@ -113,32 +113,32 @@ code_points chars_of(const node& what, std::uint32_t flags) {
 
 caf::error resolve(sequence& what, std::uint32_t flags);
 
-std::uint32_t inner_flags(const node& what, std::uint32_t flags) {
+std::uint32_t inner_flags(const syntax_node& what, std::uint32_t flags) {
   if (has(what.add, pattern_flags::kinds))
     flags &= ~pattern_flags::kinds;
   return (flags | what.add) & ~what.remove;
 }
 
-caf::error resolve(node& what, std::uint32_t flags) {
+caf::error resolve(syntax_node& what, std::uint32_t flags) {
   using f = pattern_flags;
   switch (what.what) {
-    case node::kind::set:
-      what.chars = chars_of(what, flags);
-      break;
-    case node::kind::at:
-      if (has(flags, f::multiline) && what.where == anchor::begin)
-        what.where = anchor::line_begin;
-      else if (has(flags, f::multiline) && what.where == anchor::end)
-        what.where = anchor::line_end;
-      what.ascii = has(flags, f::ascii);
-      break;
-    case node::kind::reference:
-      if (has(flags, f::ignore_case))
-        return fault(ec::bad_config, "a back-reference that ignores case is "
-                                     "not supported");
-      break;
-    default:
-      break;
+  case syntax_node::kind::set:
+    what.chars = chars_of(what, flags);
+    break;
+  case syntax_node::kind::at:
+    if (has(flags, f::multiline) && what.where == anchor::begin)
+      what.where = anchor::line_begin;
+    else if (has(flags, f::multiline) && what.where == anchor::end)
+      what.where = anchor::line_end;
+    what.ascii = has(flags, f::ascii);
+    break;
+  case syntax_node::kind::reference:
+    if (has(flags, f::ignore_case))
+      return fault(ec::bad_config, "a back-reference that ignores case is "
+                                   "not supported");
+    break;
+  default:
+    break;
   }
   for (auto& part : what.parts)
     if (auto failed = resolve(part, inner_flags(what, flags)))

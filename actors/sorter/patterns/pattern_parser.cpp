@@ -13,25 +13,25 @@ namespace {
 constexpr std::u32string_view digits = U"0123456789";
 constexpr std::u32string_view blanks = U" \t\n\r\v\f";
 
-bool is_plain_group(const node& what) {
-  return what.what == node::kind::group && what.number == 0 && what.add == 0
-         && what.remove == 0;
+bool is_plain_group(const syntax_node& what) {
+  return what.what == syntax_node::kind::group && what.number == 0
+         && what.add == 0 && what.remove == 0;
 }
 
 /// Whether Python finds two elements equal when it looks for a prefix that all
 /// alternatives share. Those with parts it compares by identity.
-bool same(const node& a, const node& b) {
+bool same(const syntax_node& a, const syntax_node& b) {
   if (a.what != b.what)
     return false;
   switch (a.what) {
-    case node::kind::set:
-      return a.items == b.items && a.inverted == b.inverted && a.dot == b.dot;
-    case node::kind::at:
-      return a.where == b.where;
-    case node::kind::reference:
-      return a.number == b.number;
-    default:
-      return false;
+  case syntax_node::kind::set:
+    return a.items == b.items && a.inverted == b.inverted && a.dot == b.dot;
+  case syntax_node::kind::at:
+    return a.where == b.where;
+  case syntax_node::kind::reference:
+    return a.number == b.number;
+  default:
+    return false;
   }
 }
 
@@ -45,7 +45,7 @@ bool is_mergeable(const sequence& branch) {
   if (branch.size() != 1)
     return false;
   const auto& only = branch[0];
-  return only.what == node::kind::set && !only.inverted && !only.dot;
+  return only.what == syntax_node::kind::set && !only.inverted && !only.dot;
 }
 
 /// The alternatives as Python rewrites them. That is no mere optimisation: a
@@ -59,7 +59,7 @@ sequence joined(std::vector<sequence> branches) {
     for (auto& one : branches)
       one.erase(one.begin());
   }
-  node last;
+  syntax_node last;
   if (std::all_of(branches.begin(), branches.end(), is_mergeable)) {
     for (const auto& one : branches)
       for (const auto& item : one[0].items)
@@ -67,7 +67,7 @@ sequence joined(std::vector<sequence> branches) {
             == last.items.end())
           last.items.push_back(item);
   } else {
-    last.what = node::kind::branch;
+    last.what = syntax_node::kind::branch;
     last.parts = std::move(branches);
   }
   result.push_back(std::move(last));
@@ -88,11 +88,12 @@ void unpack_groups(sequence& what) {
   what = std::move(result);
 }
 
-/// The number that decimal digits make, saturated at node::unlimited.
+/// The number that decimal digits make, saturated at syntax_node::unlimited.
 std::uint32_t number_of(const std::u32string& text) {
   std::uint64_t result = 0;
   for (auto c : text)
-    result = std::min<std::uint64_t>(result * 10 + (c - U'0'), node::unlimited);
+    result = std::min<std::uint64_t>(result * 10 + (c - U'0'),
+                                     syntax_node::unlimited);
   return static_cast<std::uint32_t>(result);
 }
 
@@ -177,7 +178,7 @@ bool pattern_parser::parse_sequence(sequence& out, scope where) {
     } else {
       auto& added = out.emplace_back();
       if (token.is_one_of(U"^$")) {
-        added.what = node::kind::at;
+        added.what = syntax_node::kind::at;
         added.where = token.is(U'^') ? anchor::begin : anchor::end;
       } else if (token.is(U'.')) {
         added.dot = true;
@@ -208,8 +209,9 @@ bool pattern_parser::parse_bounds(std::uint32_t& min, std::uint32_t& max,
     return true;
   }
   min = from.empty() ? 0 : number_of(from);
-  max = to.empty() ? node::unlimited : number_of(to);
-  if (min == node::unlimited || (!to.empty() && max == node::unlimited))
+  max = to.empty() ? syntax_node::unlimited : number_of(to);
+  if (min == syntax_node::unlimited
+      || (!to.empty() && max == syntax_node::unlimited))
     return tokens_.fail(start - 1, "the repetition number is too large");
   if (max < min)
     return tokens_.fail(start - 1, "the repetition's bounds are reversed");
@@ -218,10 +220,10 @@ bool pattern_parser::parse_bounds(std::uint32_t& min, std::uint32_t& max,
 
 bool pattern_parser::parse_repeat(sequence& out, const pattern_token& sign) {
   const auto at = tokens_.place() - 1;
-  node repeat;
-  repeat.what = node::kind::repeat;
+  syntax_node repeat;
+  repeat.what = syntax_node::kind::repeat;
   repeat.min = sign.is(U'+') ? 1 : 0;
-  repeat.max = sign.is(U'?') ? 1 : node::unlimited;
+  repeat.max = sign.is(U'?') ? 1 : syntax_node::unlimited;
   bool literal = false;
   if (sign.is(U'{') && !parse_bounds(repeat.min, repeat.max, literal))
     return false;
@@ -229,9 +231,9 @@ bool pattern_parser::parse_repeat(sequence& out, const pattern_token& sign) {
     out.emplace_back().items.push_back({.first = U'{'});
     return true;
   }
-  if (out.empty() || out.back().what == node::kind::at)
+  if (out.empty() || out.back().what == syntax_node::kind::at)
     return tokens_.fail(at, "nothing to repeat");
-  if (out.back().what == node::kind::repeat)
+  if (out.back().what == syntax_node::kind::repeat)
     return tokens_.fail(at, "a repetition is repeated");
   if ((flags_ & pattern_flags::no_repeats) != 0)
     return tokens_.fail(at, "flag t allows no repetition");
@@ -257,47 +259,47 @@ bool pattern_parser::is_closed(std::uint32_t number) const {
   return number < groups_.size() && groups_[number].has_value();
 }
 
-pattern_parser::extent
-pattern_parser::extent_of(const sequence& what) const {
+pattern_parser::extent pattern_parser::extent_of(const sequence& what) const {
   extent result;
   for (const auto& one : what) {
     const auto its = extent_of(one);
     result.min += its.min;
     result.max += its.max;
   }
-  const std::uint64_t limit = node::unlimited;
+  const std::uint64_t limit = syntax_node::unlimited;
   return {std::min(result.min, limit - 1), std::min(result.max, limit)};
 }
 
-pattern_parser::extent pattern_parser::extent_of(const node& what) const {
+pattern_parser::extent
+pattern_parser::extent_of(const syntax_node& what) const {
   switch (what.what) {
-    case node::kind::set:
-      return {1, 1};
-    case node::kind::at:
-    case node::kind::look:
-      return {0, 0};
-    case node::kind::group:
-    case node::kind::atomic:
-      return extent_of(what.parts[0]);
-    case node::kind::repeat: {
-      const auto body = extent_of(what.parts[0]);
-      const std::uint64_t limit = node::unlimited;
-      return {std::min(body.min * what.min, limit),
-              std::min(body.max * what.max, limit)};
-    }
-    case node::kind::reference:
-      return *groups_[what.number];
-    case node::kind::branch:
-    case node::kind::condition:
-      break;
+  case syntax_node::kind::set:
+    return {1, 1};
+  case syntax_node::kind::at:
+  case syntax_node::kind::look:
+    return {0, 0};
+  case syntax_node::kind::group:
+  case syntax_node::kind::atomic:
+    return extent_of(what.parts[0]);
+  case syntax_node::kind::repeat: {
+    const auto body = extent_of(what.parts[0]);
+    const std::uint64_t limit = syntax_node::unlimited;
+    return {std::min(body.min * what.min, limit),
+            std::min(body.max * what.max, limit)};
   }
-  extent result{node::unlimited - 1, 0};
+  case syntax_node::kind::reference:
+    return *groups_[what.number];
+  case syntax_node::kind::branch:
+  case syntax_node::kind::condition:
+    break;
+  }
+  extent result{syntax_node::unlimited - 1, 0};
   for (const auto& part : what.parts) {
     const auto its = extent_of(part);
     result.min = std::min(result.min, its.min);
     result.max = std::max(result.max, its.max);
   }
-  if (what.what == node::kind::condition && what.parts.size() == 1)
+  if (what.what == syntax_node::kind::condition && what.parts.size() == 1)
     result.min = 0;
   return result;
 }

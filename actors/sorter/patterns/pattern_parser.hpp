@@ -21,8 +21,8 @@ namespace posthorn {
 constexpr std::uint32_t pattern_nesting_max = 200;
 
 /// Parses `pattern` (UTF-8). Accepts and refuses exactly what `re.compile` of
-/// Python 3.11 accepts and refuses for a `str` pattern without flags, apart from
-/// these, which are refused here:
+/// Python 3.11 accepts and refuses for a `str` pattern without flags, apart
+/// from these, which are refused here:
 /// - `\N{NAME}`, for want of the Unicode names: write `\uXXXX`;
 /// - groups nested deeper than pattern_nesting_max;
 /// - a back-reference where case is ignored, and a condition on a group from
@@ -86,7 +86,7 @@ private:
   bool parse_condition(sequence& out, const scope& where, std::size_t start);
   bool parse_flag_group(sequence& out, scope& where, std::size_t start,
                         pattern_token sign);
-  bool parse_content(sequence& out, node what, const scope& where,
+  bool parse_content(sequence& out, syntax_node what, const scope& where,
                      std::size_t start);
   bool parse_capture(sequence& out, const scope& where, std::size_t start,
                      const std::u32string* name);
@@ -113,7 +113,7 @@ private:
   bool check_behind(std::uint32_t number, std::size_t at);
   bool is_closed(std::uint32_t number) const;
   extent extent_of(const sequence& what) const;
-  extent extent_of(const node& what) const;
+  extent extent_of(const syntax_node& what) const;
 
   pattern_tokens tokens_;
   parsed_pattern result_;

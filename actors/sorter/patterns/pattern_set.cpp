@@ -84,25 +84,32 @@ pattern_set::place& pattern_set::place_of(std::string_view head) {
   return places_[at];
 }
 
-void pattern_set::share(bucket& crowded) const {
-  std::vector<std::size_t> kept;
+pattern_set::shared_run& pattern_set::run_for(bucket& crowded,
+                                              bool ascii_only) const {
+  for (auto one = crowded.shared.rbegin(); one != crowded.shared.rend(); ++one)
+    if (one->ascii_only == ascii_only && one->members.size() < shared_max)
+      return *one;
   auto options = compiled_pattern::re2_options();
   options.set_max_mem(shared_memory_max);
+  auto& made = crowded.shared.emplace_back();
+  made.set = std::make_unique<RE2::Set>(options, RE2::ANCHOR_START);
+  made.ascii_only = ascii_only;
+  return made;
+}
+
+void pattern_set::share(bucket& crowded) const {
+  std::vector<std::size_t> kept;
   for (auto index : crowded.singles) {
-    const auto& text = entries_[index].pattern.re2_text();
-    if (text.empty()) {
+    const auto& pattern = entries_[index].pattern;
+    if (pattern.by() != engine::re2) {
       kept.push_back(index);
       continue;
     }
-    auto& runs = crowded.shared;
-    if (runs.empty() || runs.back().members.size() == shared_max) {
-      runs.emplace_back().set
-        = std::make_unique<RE2::Set>(options, RE2::ANCHOR_START);
-    }
-    if (runs.back().set->Add(text, nullptr) < 0)
+    auto& joined = run_for(crowded, pattern.ascii_only());
+    if (joined.set->Add(pattern.re2_text(), nullptr) < 0)
       kept.push_back(index);
     else
-      runs.back().members.push_back(index);
+      joined.members.push_back(index);
   }
   for (auto& one : crowded.shared)
     if (!one.set->Compile())
@@ -145,7 +152,8 @@ void pattern_set::run(const shared_run& what, std::string_view subject,
                       owner_list& owners) const {
   RE2::Set::ErrorInfo error{RE2::Set::kOutOfMemory};
   std::vector<int> found;
-  if (what.set
+  const auto at_once = what.set && (!what.ascii_only || is_ascii(subject));
+  if (at_once
       && what.set->Match({subject.data(), subject.size()}, &found, &error)) {
     for (auto member : found)
       append(owners,
@@ -162,14 +170,14 @@ void pattern_set::run(std::size_t index, std::string_view subject,
                       owner_list& owners) const {
   const auto& [pattern, whose] = entries_[index];
   switch (pattern.match(subject)) {
-    case compiled_pattern::verdict::yes:
-      append(owners, whose);
-      break;
-    case compiled_pattern::verdict::gave_up:
-      gave_up_.fetch_add(1, std::memory_order_relaxed);
-      break;
-    case compiled_pattern::verdict::no:
-      break;
+  case compiled_pattern::verdict::yes:
+    append(owners, whose);
+    break;
+  case compiled_pattern::verdict::gave_up:
+    gave_up_.fetch_add(1, std::memory_order_relaxed);
+    break;
+  case compiled_pattern::verdict::no:
+    break;
   }
 }
 

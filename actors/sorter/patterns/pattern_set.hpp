@@ -22,10 +22,10 @@ namespace posthorn {
 ///
 /// A tree over the literal beginnings of all patterns picks the candidates;
 /// most namespaces (`@_irc_.*`) are decided by their beginning alone and run no
-/// expression at all. Candidates that share a beginning and are many run in sets
-/// of RE2's, a few dozen in each: one set of thousands is fast once its states
-/// are known, but takes half a millisecond for each new subject until then, and
-/// needs hundreds of megabytes where patterns begin with `.*`.
+/// expression at all. Candidates that share a beginning and are many run in
+/// sets of RE2's, a few dozen in each: one set of thousands is fast once its
+/// states are known, but takes half a millisecond for each new subject until
+/// then, and needs hundreds of megabytes where patterns begin with `.*`.
 class pattern_set {
 public:
   /// Candidates with the same beginning that are run one by one; more share
@@ -73,6 +73,8 @@ private:
     std::unique_ptr<RE2::Set> set;
     /// Index into entries_, by the set's index.
     std::vector<std::size_t> members;
+    /// Whether only subjects that are all ASCII may be run at once.
+    bool ascii_only = false;
   };
 
   /// What ends at a place of the tree.
@@ -96,6 +98,8 @@ private:
   /// The place that `head` leads to, made if need be.
   place& place_of(std::string_view head);
   void share(bucket& crowded) const;
+  /// The run that one more of this kind may join, made if need be.
+  shared_run& run_for(bucket& crowded, bool ascii_only) const;
   void run(const bucket& here, std::string_view subject,
            owner_list& owners) const;
   void run(const shared_run& what, std::string_view subject,

@@ -65,13 +65,13 @@ enum class anchor : std::uint8_t {
 
 enum class greed : std::uint8_t { greedy, lazy, possessive };
 
-struct node;
+struct syntax_node;
 
 /// What stands one after the other.
-using sequence = std::vector<node>;
+using sequence = std::vector<syntax_node>;
 
 /// One element of a pattern.
-struct node {
+struct syntax_node {
   enum class kind : std::uint8_t {
     /// One character out of a set; also a literal and the dot.
     set,

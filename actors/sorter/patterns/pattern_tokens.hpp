@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a pattern character by character; an escape and what it escapes are one.
+// Reads a pattern character by character; an escape and what it escapes are
+// one.
 #pragma once
 
 #include <cstddef>
@@ -56,7 +57,8 @@ public:
   std::u32string take_while(std::size_t limit, std::u32string_view set);
 
   /// Takes all up to the bare character `end` and that too. None, with a
-  /// fault, where nothing stands before it or it does not come; `what` names it.
+  /// fault, where nothing stands before it or it does not come; `what` names
+  /// it.
   std::optional<std::u32string> take_until(char32_t end, std::string_view what);
 
   /// Where the next token begins, in code points.

@@ -61,12 +61,16 @@ caf::expected<perl_program> perl_program::compile(std::string_view text) {
     return fault(ec::bad_config, "no memory to compile the pattern");
   // Each group of the pattern may come wrapped in another one or two.
   pcre2_set_parens_nest_limit(context.get(), 4 * pattern_nesting_max);
+  // Two of PCRE2's optimisations lose matches. At the start it takes the
+  // character of a look-ahead and one that must follow for two: `(?=a)a?a` does
+  // not match "a". And it makes repetitions before nested atomic groups
+  // possessive that must give back: `a?(?>(?>b+?)*)a?b` does not match "ab".
+  constexpr auto options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C
+                           | PCRE2_NO_START_OPTIMIZE | PCRE2_NO_AUTO_POSSESS;
   int error = 0;
   PCRE2_SIZE at = 0;
-  auto* code = pcre2_compile(
-    reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
-    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at,
-    context.get());
+  auto* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()),
+                             text.size(), options, &error, &at, context.get());
   if (code == nullptr)
     return fault(ec::bad_config,
                  "the pattern cannot be compiled: " + message_of(error));
@@ -81,10 +85,10 @@ perl_program::verdict perl_program::match(std::string_view subject) const {
     pcre2_match_data_create(1, nullptr)};
   if (!data || bounds() == nullptr)
     return verdict::gave_up;
-  const auto result = pcre2_match(
-    code_.get(), reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(),
-    0, PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK, data.get(),
-    const_cast<pcre2_match_context*>(bounds()));
+  const auto result
+    = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(subject.data()),
+                  subject.size(), 0, PCRE2_ANCHORED | PCRE2_NO_UTF_CHECK,
+                  data.get(), const_cast<pcre2_match_context*>(bounds()));
   if (result >= 0)
     return verdict::yes;
   return result == PCRE2_ERROR_NOMATCH ? verdict::no : verdict::gave_up;

@@ -43,19 +43,28 @@ bool take(std::string_view& rest, char32_t& code) {
   return code >= least && code <= 0x10ffff && !surrogate;
 }
 
+/// What follows the ASCII at the front, eight bytes at a time while that lasts.
+std::string_view skip_ascii(std::string_view bytes) {
+  constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080;
+  for (std::uint64_t block = 0; bytes.size() >= sizeof(block);) {
+    std::memcpy(&block, bytes.data(), sizeof(block));
+    if ((block & high_bits) != 0)
+      break;
+    bytes.remove_prefix(sizeof(block));
+  }
+  while (!bytes.empty() && static_cast<unsigned char>(bytes[0]) < 0x80)
+    bytes.remove_prefix(1);
+  return bytes;
+}
+
 } // namespace
 
+bool is_ascii(std::string_view bytes) {
+  return skip_ascii(bytes).empty();
+}
+
 bool valid_utf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    // Nearly every identifier is ASCII: eight bytes at a time.
-    std::uint64_t block = 0;
-    if (bytes.size() >= sizeof(block)) {
-      std::memcpy(&block, bytes.data(), sizeof(block));
-      if ((block & 0x8080'8080'8080'8080) == 0) {
-        bytes.remove_prefix(sizeof(block));
-        continue;
-      }
-    }
+  for (bytes = skip_ascii(bytes); !bytes.empty(); bytes = skip_ascii(bytes)) {
     char32_t code = 0;
     if (!take(bytes, code))
       return false;

@@ -8,6 +8,9 @@
 
 namespace posthorn {
 
+/// Whether `bytes` is ASCII throughout.
+bool is_ascii(std::string_view bytes);
+
 /// Whether `bytes` is valid UTF-8.
 bool valid_utf8(std::string_view bytes);
 

@@ -134,6 +134,8 @@ caf::error node::spawn_actors() {
   if (!setup_.config.admin_token.empty())
     shown.admin_token = digest_of(setup_.config.admin_token);
   shown.not_ready = [this]() -> std::optional<std::string> {
+    if (!serving_)
+      return "starting";
     if (draining_)
       return "draining";
     return std::nullopt;
@@ -244,6 +246,7 @@ caf::error node::open_listeners() {
   if (!feed)
     return std::move(feed.error());
   feed_listener_ = std::move(*feed);
+  serving_ = true;
   return {};
 }
 

@@ -79,6 +79,8 @@ private:
   std::map<std::string, service_actor> running_;
   std::unique_ptr<feed_api> feeds_;
   std::unique_ptr<admin_api> admin_;
+  /// Both listeners are open.
+  std::atomic<bool> serving_{false};
   std::atomic<bool> draining_{false};
   std::unique_ptr<listener> feed_listener_;
   std::unique_ptr<listener> admin_listener_;
