@@ -208,8 +208,8 @@ public:
   virtual caf::expected<std::vector<service_row>> services() const = 0;
 
   /// Dead letters of a service, oldest first.
-  virtual caf::expected<dead_page> dead_letters(const dead_query& what) const
-    = 0;
+  virtual caf::expected<dead_page>
+  dead_letters(const dead_query& what) const = 0;
 
   /// Sizes and counts.
   virtual caf::expected<store_stat> stat() const = 0;

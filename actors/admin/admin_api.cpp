@@ -99,8 +99,7 @@ admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
                      directory_ptr services)
   : sys_{sys}, wiring_{std::move(wiring)},
     started_{std::chrono::steady_clock::now()},
-    dead_{sys, wiring_.store, wiring_.writer}, services_{std::move(services)} {
-}
+    dead_{sys, wiring_.store, wiring_.writer}, services_{std::move(services)} {}
 
 void admin_api::replace(directory_ptr services) {
   std::lock_guard guard{mutex_};

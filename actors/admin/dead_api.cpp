@@ -69,8 +69,7 @@ json letter_json(const dead_letter& x) {
 dead_api::dead_api(caf::actor_system& sys,
                    std::shared_ptr<const storage::store> store,
                    storage_actor writer)
-  : sys_{sys}, store_{std::move(store)}, writer_{std::move(writer)} {
-}
+  : sys_{sys}, store_{std::move(store)}, writer_{std::move(writer)} {}
 
 void dead_api::handle(const directory& services, const std::string& rest,
                       const httplib::Request& request,
@@ -160,10 +159,9 @@ void dead_api::skip(const listed_service& service,
                             "service '" + service.id
                               + "' did not answer: " + text_of(failed));
   spdlog::info("admin: skip {}", service.id);
-  set_json(response,
-           {{"id", service.id},
-            {"skipped", what == skip_answer::done},
-            {"when_refused", what == skip_answer::when_refused}});
+  set_json(response, {{"id", service.id},
+                      {"skipped", what == skip_answer::done},
+                      {"when_refused", what == skip_answer::when_refused}});
 }
 
 template <class Mutation>
@@ -190,9 +188,8 @@ void dead_api::move(const listed_service& service, const std::string& txn_id,
                [&](caf::error& why) { failed = std::move(why); });
     if (failed)
       return set_matrix_error(response, 503, "M_UNKNOWN",
-                              "service '" + service.id + "': "
-                                + text_of(failed) + " (" + verb + " of "
-                                + std::to_string(letters)
+                              "service '" + service.id + "': " + text_of(failed)
+                                + " (" + verb + " of " + std::to_string(letters)
                                 + " dead letters is done)");
     letters += step.letters;
     if (service.actor && step.letters > 0)
@@ -201,8 +198,8 @@ void dead_api::move(const listed_service& service, const std::string& txn_id,
   if (letters == 0 && !txn_id.empty())
     return set_matrix_error(response, 404, "M_NOT_FOUND",
                             "service '" + service.id
-                              + "' has no dead letter of transaction '"
-                              + txn_id + "'");
+                              + "' has no dead letter of transaction '" + txn_id
+                              + "'");
   spdlog::info("admin: {} {} {}: {} dead letters", verb, service.id, txn_id,
                letters);
   set_json(response, {{"id", service.id}, {"letters", letters}});

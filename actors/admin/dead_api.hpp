@@ -24,8 +24,8 @@ namespace posthorn {
 ///   POST /dead/ID/drop     deletes those of `?txn=ID`, which must be given
 class dead_api {
 public:
-  dead_api(caf::actor_system& sys,
-           std::shared_ptr<const storage::store> store, storage_actor writer);
+  dead_api(caf::actor_system& sys, std::shared_ptr<const storage::store> store,
+           storage_actor writer);
 
   /// `rest`: the path behind /admin/v1/dead.
   void handle(const directory& services, const std::string& rest,

@@ -41,8 +41,8 @@ std::shared_ptr<exchange> request_for(const service_config& config,
   if (style == path_style::v1)
     result->target = "/_matrix/app/v1/transactions/" + txn_id;
   else
-    result->target = "/transactions/" + txn_id
-                     + "?access_token=" + percent_encoded(token);
+    result->target
+      = "/transactions/" + txn_id + "?access_token=" + percent_encoded(token);
   result->bearer = token;
   result->connect_timeout = config.delivery.connect_timeout;
   result->timeout = config.delivery.timeout;
@@ -63,8 +63,8 @@ exchange_ptr probe_of(const service_config& config, const outbound& open,
                       std::uint32_t failures, path_style style) {
   static const auto empty
     = std::make_shared<const std::string>(R"({"events":[]})");
-  auto result = request_for(
-    config, open.txn_id + "-p" + std::to_string(failures), style);
+  auto result
+    = request_for(config, open.txn_id + "-p" + std::to_string(failures), style);
   result->body = empty;
   return result;
 }

@@ -137,8 +137,8 @@ void service_state::taken(outbound_ptr next) {
 }
 
 void service_state::attempt() {
-  const bool legacy = wiring.config->delivery.legacy_path
-                      && self->clock().now() < legacy_until;
+  const bool legacy
+    = wiring.config->delivery.legacy_path && self->clock().now() < legacy_until;
   send(legacy ? path_style::legacy : path_style::v1);
 }
 
@@ -238,13 +238,13 @@ void service_state::set_back(const answer& how, bool then_probe) {
       [this, pause, then_probe](const storage::nothing_more&) {
         then_probe ? probe(pause) : rest(pause);
       },
-          [this, pause](const caf::error& why) {
-            if (is(why, ec::fenced))
-              return store_failed(why);
-            spdlog::error("service/{}: a failure was not stored: {}", id(),
-                          text_of(why));
-            rest(pause);
-          });
+      [this, pause](const caf::error& why) {
+        if (is(why, ec::fenced))
+          return store_failed(why);
+        spdlog::error("service/{}: a failure was not stored: {}", id(),
+                      text_of(why));
+        rest(pause);
+      });
 }
 
 void service_state::rest(milliseconds pause) {

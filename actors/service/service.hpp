@@ -46,8 +46,9 @@ using service_self = counted_actor<service_actor, service_state>;
 ///        ▲   accepted, and nothing left     │  ◄┐ accepted: failures = 0,
 ///        └──────────────────────────────────┘ ──┘ the next one at once
 ///
-/// What fails is judged (verdict.hpp): it is tried again after a pause, or given
-/// up and cut smaller under a new id, at once, or set aside as a dead letter.
+/// What fails is judged (verdict.hpp): it is tried again after a pause, or
+/// given up and cut smaller under a new id, at once, or set aside as a dead
+/// letter.
 ///
 /// In either, at most one request is open, to the store or to the service, and
 /// `doing` says which. UP and DOWN are not written down: a service is DOWN

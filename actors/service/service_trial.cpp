@@ -32,9 +32,8 @@ void service_state::probe(milliseconds pause) {
 }
 
 void service_state::probed(const answer& how, milliseconds pause) {
-  const auto next
-    = judge.hear_probe(how.what == outcome::accepted,
-                       wiring.config->delivery.poison_attempts);
+  const auto next = judge.hear_probe(how.what == outcome::accepted,
+                                     wiring.config->delivery.poison_attempts);
   if (halted() || skipping() || next == ruling::retry)
     return rest(pause);
   if (next == ruling::bisect)

@@ -70,8 +70,7 @@ ruling verdict::hear(const answer& how, std::uint32_t attempts) {
 ruling verdict::hear_probe(bool accepted, std::uint32_t attempts) {
   const bool alive_before = alive_;
   alive_ = accepted;
-  if (!accepted || !alive_before || attempts == 0
-      || doubts_ < needed(attempts))
+  if (!accepted || !alive_before || attempts == 0 || doubts_ < needed(attempts))
     return ruling::retry;
   return condemn();
 }

@@ -223,8 +223,9 @@ void add_bench(CLI::App& app, action& chosen) {
     ->check(CLI::IsMember({"w1", "w2", "w3", "w4", "growth", "all"}))
     ->capture_default_str();
   cmd->add_option("--events", options->events, "Events of each workload");
-  cmd->add_option("--connections", options->connections,
-                  "Connections of the feed")
+  cmd
+    ->add_option("--connections", options->connections,
+                 "Connections of the feed")
     ->capture_default_str();
   cmd->add_option("--services", options->services, "Services of w2 and w3");
   cmd->add_option("--batch", options->batch, "Events of a feed transaction")
@@ -233,8 +234,9 @@ void add_bench(CLI::App& app, action& chosen) {
     ->capture_default_str();
   cmd->add_option("--backlog", options->backlog,
                   "Events of other services that wait in growth");
-  cmd->add_option("--poll-interval", options->poll_interval,
-                  "sorter.poll_interval of the node")
+  cmd
+    ->add_option("--poll-interval", options->poll_interval,
+                 "sorter.poll_interval of the node")
     ->capture_default_str();
   cmd->add_option("--wake-on-arrival", options->wake_on_arrival,
                   "sorter.wake_on_arrival of the node, except in w3, which "

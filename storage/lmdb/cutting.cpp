@@ -100,8 +100,7 @@ struct cut_line {
 std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
                                  const cut_limits& limits, cut_line& line) {
   auto narrow = limits;
-  narrow.max_bytes
-    = std::min(limits.max_bytes, queue.state.trial.bytes_max());
+  narrow.max_bytes = std::min(limits.max_bytes, queue.state.trial.bytes_max());
   auto items_max = queue.state.trial.items_max();
   body_gauge gauge{narrow};
   line = {queue.state.head, 0, 0, 0, false};

@@ -32,8 +32,8 @@ std::optional<dead_view> decode_dead(std::string_view key,
     return std::nullopt;
   std::memcpy(&fixed, bytes.data(), sizeof(fixed));
   bytes.remove_prefix(sizeof(fixed));
-  if (bytes.size() != std::uint64_t{fixed.txn_bytes} + fixed.reason_bytes
-                        + fixed.json_bytes)
+  if (bytes.size()
+      != std::uint64_t{fixed.txn_bytes} + fixed.reason_bytes + fixed.json_bytes)
     return std::nullopt;
   result.txn_id = bytes.substr(0, fixed.txn_bytes);
   result.reason = bytes.substr(fixed.txn_bytes, fixed.reason_bytes);
@@ -83,10 +83,9 @@ taken_letters find_letters(commit_scope& scope, service_no service,
       result.more = true;
       break;
     }
-    result.letters.push_back({number,
-                              static_cast<item_kind>(letter->fixed.kind),
-                              letter->fixed.received,
-                              std::string{letter->json}});
+    result.letters.push_back(
+      {number, static_cast<item_kind>(letter->fixed.kind),
+       letter->fixed.received, std::string{letter->json}});
     result.bytes += letter->json.size();
   }
   return result;
@@ -102,7 +101,8 @@ void erase_letters(commit_scope& scope, service_no service,
       return;
     auto taken = footprint(bytes->size(), page);
     scope.count.used_bytes -= std::min(taken, scope.count.used_bytes);
-    scope.count.dead_items -= std::min<std::uint64_t>(1, scope.count.dead_items);
+    scope.count.dead_items
+      -= std::min<std::uint64_t>(1, scope.count.dead_items);
     state.dead_items -= std::min<std::uint64_t>(1, state.dead_items);
     state.dead_bytes -= std::min(json_bytes, state.dead_bytes);
   };
@@ -201,8 +201,7 @@ caf::expected<reply> apply(commit_scope& scope, const replay& what) {
   auto state = find_service(scope.txn, what.service);
   if (!state)
     return state.error();
-  auto found
-    = find_letters(scope, what.service, what.txn_id, replay_bytes_max);
+  auto found = find_letters(scope, what.service, what.txn_id, replay_bytes_max);
   erase_letters(scope, what.service, *state, found);
   enqueue(scope, what.service, *state, found);
   if (!found.letters.empty() || !found.rotten.empty())
@@ -223,9 +222,8 @@ caf::expected<reply> apply(commit_scope& scope, const drop& what) {
   return moved{found.letters.size(), found.more};
 }
 
-caf::expected<dead_page> read_dead_letters(transaction& txn,
-                                           const dead_query& what,
-                                           rot_log& rot) {
+caf::expected<dead_page>
+read_dead_letters(transaction& txn, const dead_query& what, rot_log& rot) {
   dead_page page;
   std::uint64_t bytes = 0;
   walker walk{txn, table::dead};

@@ -24,8 +24,7 @@ void shorten_line(std::string& line);
 
 /// As store::dead_letters(). One that does not match its checksum is left out
 /// and reported; the replay or drop that passes it sets it aside.
-caf::expected<dead_page> read_dead_letters(transaction& txn,
-                                           const dead_query& what,
-                                           rot_log& rot);
+caf::expected<dead_page>
+read_dead_letters(transaction& txn, const dead_query& what, rot_log& rot);
 
 } // namespace posthorn::storage::lmdb

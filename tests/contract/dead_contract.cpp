@@ -13,8 +13,8 @@ namespace {
 
 outbound_ptr recut(workbench& bench, service_no who, const std::string& id,
                    recut_reason why = recut_reason::refused) {
-  return std::get<outbound_ptr>(bench.done(
-    storage::recut{bench.claim_of(who), id, bench.limits, why}));
+  return std::get<outbound_ptr>(
+    bench.done(storage::recut{bench.claim_of(who), id, bench.limits, why}));
 }
 
 outbound_ptr set_aside(workbench& bench, service_no who, const std::string& id,
@@ -84,7 +84,8 @@ TEST_CASE("D13: a transaction that is too large is cut into halves under new "
   CHECK(bench.stat().used_bytes == 0);
 }
 
-TEST_CASE("D13: the bytes of a transaction that was too large are halved, too") {
+TEST_CASE(
+  "D13: the bytes of a transaction that was too large are halved, too") {
   workbench bench;
   auto irc = bench.service("irc");
   std::vector<raw_item> items;
@@ -100,8 +101,9 @@ TEST_CASE("D13: the bytes of a transaction that was too large are halved, too") 
   CHECK(out->items == 1);
 }
 
-TEST_CASE("D13: a refused transaction is halved where the refused item must be, "
-          "over reopenings, and the item is set aside") {
+TEST_CASE(
+  "D13: a refused transaction is halved where the refused item must be, "
+  "over reopenings, and the item is set aside") {
   workbench bench;
   auto irc = bench.service("irc");
   bench.append(numbered(120));
@@ -266,8 +268,9 @@ TEST_CASE("a paused service can be skipped, and is sent nothing") {
   CHECK(numbers_in(bench.drain(irc)) == from_to(101, 120));
 }
 
-TEST_CASE("replay puts letters at the end of the queue, in their order and under "
-          "a new id, and leaves those of other transactions") {
+TEST_CASE(
+  "replay puts letters at the end of the queue, in their order and under "
+  "a new id, and leaves those of other transactions") {
   workbench bench;
   auto irc = bench.service("irc");
   bench.limits.max_events = 2;
@@ -362,8 +365,9 @@ TEST_CASE("dead letters are read page by page") {
   CHECK(numbers.size() == 5);
 }
 
-TEST_CASE("dead letters hold room: the store closes to new events, and takes them "
-          "again once they are dropped") {
+TEST_CASE(
+  "dead letters hold room: the store closes to new events, and takes them "
+  "again once they are dropped") {
   workbench bench;
   bench.rig->want.max_store = 400'000;
   bench.rig->reopen();

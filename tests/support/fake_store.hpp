@@ -83,8 +83,8 @@ private:
   }
 
   std::uint32_t count(std::uint64_t waiting, const cut_limits& limits) const {
-    return static_cast<std::uint32_t>(std::min(
-      {waiting, std::uint64_t{limits.max_events}, trial.items_max()}));
+    return static_cast<std::uint32_t>(
+      std::min({waiting, std::uint64_t{limits.max_events}, trial.items_max()}));
   }
 
   storage::reply cut(const cut_limits& limits) {

@@ -162,8 +162,9 @@ TEST_CASE_FIXTURE(fixture, "D13: 413 cuts smaller under new ids, in order, and "
   check_ids();
 }
 
-TEST_CASE_FIXTURE(fixture, "D13: one event that alone gets 413 is a dead letter "
-                           "with its reason, and the rest flows") {
+TEST_CASE_FIXTURE(fixture,
+                  "D13: one event that alone gets 413 is a dead letter "
+                  "with its reason, and the rest flows") {
   bad = {"e40"};
   on_bad = ended(outcome::refused, 413, "<html>nginx</html>");
   start();
@@ -256,7 +257,8 @@ TEST_CASE_FIXTURE(fixture, "a handler that hangs on one event is found while a "
   check_ids();
 }
 
-TEST_CASE_FIXTURE(fixture, "a hang stays an outage while the probe hangs, too") {
+TEST_CASE_FIXTURE(fixture,
+                  "a hang stays an outage while the probe hangs, too") {
   bad = {"e5"};
   on_bad = ended(outcome::timed_out);
   probe = outcome::timed_out;
@@ -292,8 +294,9 @@ TEST_CASE_FIXTURE(fixture, "a service that answers 500 to everything but an "
   CHECK(store->failures == 0);
 }
 
-TEST_CASE_FIXTURE(fixture, "a service set to never bisect keeps retrying, and is "
-                           "never probed") {
+TEST_CASE_FIXTURE(fixture,
+                  "a service set to never bisect keeps retrying, and is "
+                  "never probed") {
   config->delivery.poison_attempts = 0;
   bad = {"e5"};
   start();
@@ -306,8 +309,9 @@ TEST_CASE_FIXTURE(fixture, "a service set to never bisect keeps retrying, and is
     CHECK(x.txn_id == "t-1");
 }
 
-TEST_CASE_FIXTURE(fixture, "D19: a node that dies at any step of a search goes on "
-                           "with it, and nothing is lost or reordered") {
+TEST_CASE_FIXTURE(fixture,
+                  "D19: a node that dies at any step of a search goes on "
+                  "with it, and nothing is lost or reordered") {
   for (int step = 0; step < 14; ++step) {
     fixture f;
     f.bad = {"e30", "e77"};
@@ -338,8 +342,9 @@ TEST_CASE_FIXTURE(fixture, "D19: a node that dies at any step of a search goes o
   }
 }
 
-TEST_CASE_FIXTURE(fixture, "skip sets the head transaction aside as a whole, and "
-                           "the rest flows at once") {
+TEST_CASE_FIXTURE(fixture,
+                  "skip sets the head transaction aside as a whole, and "
+                  "the rest flows at once") {
   bad = {"e1"};
   on_bad = ended(outcome::refused, 404);
   start();
@@ -355,8 +360,9 @@ TEST_CASE_FIXTURE(fixture, "skip sets the head transaction aside as a whole, and
   CHECK(script->requests.size() == 2);
 }
 
-TEST_CASE_FIXTURE(fixture, "D9: skip while a request is open waits for its end, "
-                           "and does nothing when it is accepted") {
+TEST_CASE_FIXTURE(fixture,
+                  "D9: skip while a request is open waits for its end, "
+                  "and does nothing when it is accepted") {
   for (bool accepts : {false, true}) {
     fixture f;
     f.script->react = nullptr;
@@ -397,7 +403,8 @@ TEST_CASE_FIXTURE(fixture, "a store that cannot note a search is asked again") {
   start();
   bool once = true;
   store->fault = [&](const std::string& what) {
-    return (what == "recut" || what == "set_aside") && std::exchange(once, !once)
+    return (what == "recut" || what == "set_aside")
+               && std::exchange(once, !once)
              ? posthorn::fault(ec::store_failed, "no space left")
              : caf::error{};
   };
@@ -436,12 +443,12 @@ TEST_CASE_FIXTURE(fixture, "D28: a service without v1 is served on the legacy "
   CHECK(store->failures == 0);
 }
 
-TEST_CASE_FIXTURE(fixture, "D28: without the setting, and for M_UNRECOGNIZED, 404 "
-                           "is an outage") {
+TEST_CASE_FIXTURE(fixture,
+                  "D28: without the setting, and for M_UNRECOGNIZED, 404 "
+                  "is an outage") {
   std::string body = "<html>";
-  script->react = [&](const exchange&) {
-    return ended(outcome::refused, 404, body);
-  };
+  script->react
+    = [&](const exchange&) { return ended(outcome::refused, 404, body); };
   start();
   arrive(1);
   CHECK(script->requests.size() == 1);

@@ -95,8 +95,9 @@ TEST_CASE("where everything is refused, each item after the first is judged "
   CHECK(how.tries == 3 + 7 + 6 + 5);
 }
 
-TEST_CASE("D13: what is too large is halved in items and bytes, until its items "
-          "are through") {
+TEST_CASE(
+  "D13: what is too large is halved in items and bytes, until its items "
+  "are through") {
   trial state;
   state.give_up(recut_reason::too_large, 100, 1'000'000);
   CHECK(state.items_max() == 50);

@@ -50,7 +50,8 @@ struct StringMaker<ruling> {
 
 TEST_SUITE_BEGIN("verdict");
 
-TEST_CASE("401, 403, 404, 408, 425, 429 and redirects are an outage, for ever") {
+TEST_CASE(
+  "401, 403, 404, 408, 425, 429 and redirects are an outage, for ever") {
   for (auto code : {301, 302, 401, 403, 404, 408, 425, 429}) {
     auto judge = about(of_items(100));
     for (int i = 0; i < 1000; ++i)
@@ -112,8 +113,9 @@ TEST_CASE("5xx and hangs condemn only between two signs of life") {
   }
 }
 
-TEST_CASE("a service that comes back during the probe has its transaction tried "
-          "again first") {
+TEST_CASE(
+  "a service that comes back during the probe has its transaction tried "
+  "again first") {
   auto judge = about(of_items(1));
   for (int i = 0; i < 10; ++i)
     if (judge.hear(status(502), 3) == ruling::probe)

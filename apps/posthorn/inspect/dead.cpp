@@ -55,8 +55,8 @@ void print_letters(const json& letters, std::ostream& out) {
   const auto now = std::chrono::duration<double>(
                      std::chrono::system_clock::now().time_since_epoch())
                      .count();
-  table shown{{"NUMBER", "AGE", "TRANSACTION", "KIND", "BYTES", "ITEM",
-               "REASON"}};
+  table shown{
+    {"NUMBER", "AGE", "TRANSACTION", "KIND", "BYTES", "ITEM", "REASON"}};
   for (const auto& x : letters)
     shown.add({count_of(x, "number"),
                show_span(std::max(0.0, now - x.at("set_aside").get<double>())),
@@ -84,9 +84,8 @@ int run_dead_list(const admin_target& target, const std::string& id,
   json letters = json::array();
   std::uint64_t after = 0;
   for (bool more = true; more;) {
-    const auto page
-      = ask_admin(target, "GET",
-                  path + "/" + id + "?after=" + std::to_string(after));
+    const auto page = ask_admin(
+      target, "GET", path + "/" + id + "?after=" + std::to_string(after));
     if (!page)
       return refuse(err, page.error());
     for (const auto& x : page->at("letters")) {

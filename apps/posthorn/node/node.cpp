@@ -193,8 +193,7 @@ caf::expected<directory_ptr> node::make_directory() {
   auto matcher = std::make_shared<interest>(setup_.config.server_name);
   for (const auto& service : result->services)
     if (service.actor)
-      if (auto why = matcher->add(service.number,
-                                  service.config->registration))
+      if (auto why = matcher->add(service.number, service.config->registration))
         return why;
   matcher->build();
   result->decide
