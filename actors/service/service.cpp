@@ -130,10 +130,12 @@ void service_state::taken(outbound_ptr next) {
     return attempt();
   // Failed before this node, or this life of it, took over.
   go_down();
-  const auto due = open->next_attempt - wiring.wall_clock();
-  const auto longest = backoff(wiring.config->recovery, failures, 0);
-  rest(std::clamp(std::chrono::duration_cast<milliseconds>(due),
-                  milliseconds{0}, longest));
+  const auto due = std::chrono::duration_cast<milliseconds>(
+    open->next_attempt - wiring.wall_clock());
+  // As after a recut: the rest of what failed.
+  if (due <= milliseconds{0})
+    return attempt();
+  rest(std::min(due, backoff(wiring.config->recovery, failures, 0)));
 }
 
 void service_state::attempt() {

@@ -9,6 +9,9 @@ namespace posthorn::storage::lmdb {
 
 namespace {
 
+/// About what a body has around its items.
+constexpr std::uint64_t frame_bytes = 64;
+
 /// The open transaction, or one cut now; stores the service where it changed.
 outbound_ptr next_of(commit_scope& scope, open_queue& queue,
                      const cut_limits& limits) {
@@ -107,7 +110,9 @@ caf::expected<reply> apply(commit_scope& scope, const recut& what) {
     return found.error();
   open_queue queue{what.who.service, std::move(*found)};
   auto& state = queue.state;
-  state.trial.give_up(what.why, state.open_items, state.open_bytes);
+  // Its body: the items, a comma each, and the keys around them.
+  auto body_bytes = state.open_bytes + state.open_items + frame_bytes;
+  state.trial.give_up(what.why, state.open_items, body_bytes);
   state.open = 0;
   state.next_attempt = 0;
   queue.changed = true;
