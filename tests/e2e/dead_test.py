@@ -93,6 +93,7 @@ class Dead(NodeCase):
         feed.send(numbered(100, 101))
         node.wait_pending("irc", 200)
         receiver.open()
+        kills = 0
         for step in range(10):
             # The node dies with the request open whose answer is awaited.
             receiver.script = [receiver.default] * (step % 3) + [answers.hang]
@@ -103,8 +104,10 @@ class Dead(NodeCase):
             if receiver.script:
                 break
             node.kill()
+            kills += 1
             receiver.wait_for(lambda: receiver.open_now == 0, "its end")
             node.start()
+        self.assertGreater(kills, 5)
         receiver.script = []
         self.assertEqual(all_but(bad, 200), receiver.wait_delivered("$200", 60))
         node.wait_pending("irc", 0)
