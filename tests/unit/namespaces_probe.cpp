@@ -5,9 +5,8 @@
 //   {"p": PATTERN, "s": [SUBJECT, ...]}
 //     "refused: WHY", or a string with y, n or ! (gave up) for each subject and
 //     the engine's name behind it
-//   {"p": PATTERN, "all": true}
-//     the code points that, as a subject of one character, match: "65-90
-//     97-122"
+//   {"p": PATTERN, "characters": [[FIRST, END, STEP], ...]}
+//     y or n for each of these code points as a subject of its own
 
 #include "actors/sorter/patterns/compiled_pattern.hpp"
 #include "actors/sorter/patterns/utf8.hpp"
@@ -15,9 +14,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -34,23 +35,14 @@ char letter_of(compiled_pattern::verdict what) {
   }
 }
 
-std::string matching_characters(const compiled_pattern& pattern) {
+std::string
+matching_characters(const compiled_pattern& pattern,
+                    const std::vector<std::array<char32_t, 3>>& ranges) {
   std::string result;
-  long first = -1;
-  for (long code = 0; code <= 0x110000; ++code) {
-    bool found = false;
-    if (code < 0x110000 && (code < 0xd800 || code > 0xdfff)) {
-      std::string subject;
-      posthorn::append_utf8(subject, static_cast<char32_t>(code));
-      found = pattern.match(subject) == compiled_pattern::verdict::yes;
-    }
-    if (found && first < 0)
-      first = code;
-    if (found || first < 0)
-      continue;
-    result += std::to_string(first) + "-" + std::to_string(code - 1) + " ";
-    first = -1;
-  }
+  for (auto [first, end, step] : ranges)
+    for (auto code = first; code < end; code += step)
+      result.push_back(
+        letter_of(pattern.match(posthorn::encode_utf8({&code, 1}))));
   return result;
 }
 
@@ -59,8 +51,8 @@ std::string answer(const nlohmann::json& request) {
     = compiled_pattern::make(request.at("p").get<std::string>());
   if (!pattern)
     return "refused: " + posthorn::text_of(pattern.error());
-  if (request.contains("all"))
-    return matching_characters(*pattern);
+  if (request.contains("characters"))
+    return matching_characters(*pattern, request.at("characters"));
   std::string result;
   for (const auto& subject : request.at("s"))
     result.push_back(letter_of(pattern->match(subject.get<std::string>())));

@@ -45,7 +45,11 @@ LISTED = [(pattern, IDS) for pattern in [
     "[]@]zed", "[^]@]", "[@-]", "[!--]log", "[[]|@", "[@&&z]zed", "@zed\\:", "@zed\\\n",
     "\\!log", "\\#_", "@_irc_\\.?", "@{1}", "@{1", "@{", "@{}", "{@", "x{,}@", "@{,}zed",
     "@[a-z0-9._=/-]+:example\\.org", "@[a-z]{1,3}[0-9]*:", "@[\\u00e9z]+d?", "@zed:(?!.*evil)",
-]]
+]] + [
+    # One shared beginning makes a set of the rest, which ignores case otherwise.
+    ("(?i)a\U00010400|ax", ["a\U00010400", "a\U00010428", "AX"]),
+    ("(?i)a\U00010400|bx", ["a\U00010400", "a\U00010428", "BX"]),
+]
 
 # What is a pattern and what is not.
 SYNTAX = [

@@ -10,28 +10,13 @@ namespace {
 constexpr char32_t last_code_point = 0x10ffff;
 
 constexpr case_run ascii_lower[] = {{U'A', U'Z', 1, 32}};
-constexpr case_run ascii_upper[] = {{U'a', U'z', 1, -32}};
 
 std::span<const case_run> lower_by(case_rule rule) {
   return rule == case_rule::unicode ? lower_runs : ascii_lower;
 }
 
-std::span<const case_run> upper_by(case_rule rule) {
-  return rule == case_rule::unicode ? upper_runs : ascii_upper;
-}
-
 char32_t shifted(char32_t code, std::int32_t delta) {
   return static_cast<char32_t>(static_cast<std::int32_t>(code) + delta);
-}
-
-char32_t mapped(std::span<const case_run> runs, char32_t code) {
-  for (const auto& run : runs) {
-    if (run.first > code)
-      break;
-    if (code <= run.last && (code - run.first) % run.stride == 0)
-      return shifted(code, run.delta);
-  }
-  return code;
 }
 
 /// Calls f(from, to) for each mapping.
@@ -132,24 +117,6 @@ const code_points& unicode_digits() {
 const code_points& unicode_spaces() {
   static const code_points result{{space_ranges.begin(), space_ranges.end()}};
   return result;
-}
-
-char32_t lower_of(char32_t code, case_rule rule) {
-  return mapped(lower_by(rule), code);
-}
-
-bool is_cased(char32_t code, case_rule rule) {
-  return mapped(lower_by(rule), code) != code
-         || mapped(upper_by(rule), code) != code;
-}
-
-bool has_cased(code_range range, case_rule rule) {
-  bool found = false;
-  const auto look
-    = [&](char32_t from, char32_t) { found = found || within(range, from); };
-  each_mapping(lower_by(rule), look);
-  each_mapping(upper_by(rule), look);
-  return found;
 }
 
 std::vector<code_range> lowered(code_range range, case_rule rule) {

@@ -56,15 +56,6 @@ const code_points& unicode_spaces();
 /// the 26 of ASCII.
 enum class case_rule { unicode, ascii };
 
-/// The lower case of `code`.
-char32_t lower_of(char32_t code, case_rule rule);
-
-/// Whether `code` has another case.
-bool is_cased(char32_t code, case_rule rule);
-
-/// Whether a character from `first` to `last` has another case.
-bool has_cased(code_range range, case_rule rule);
-
 /// The lower cases of the characters in `range`, with their siblings (none
 /// under the ASCII rule).
 std::vector<code_range> lowered(code_range range, case_rule rule);

@@ -47,19 +47,15 @@ code_range range_of(const set_item& item) {
 
 /// What a single character matches when case is ignored.
 code_points folded_literal(char32_t code, case_rule rule) {
-  if (!is_cased(code, rule))
-    return code_points{{{code, code}}};
   return lowering_into(code_points{lowered({code, code}, rule)}, rule);
 }
 
-/// What a set matches when case is ignored: either its characters as they are,
-/// where none of them has another case, or all that lowers into it. Beyond the
+/// What a set matches when case is ignored: all that lowers into it. Beyond the
 /// basic plane Python 3.11 does not lower the set itself: `[\U00010400x]` does
 /// not match U+10400, yet a range does.
 code_points folded_set(const std::vector<set_item>& items, std::uint32_t flags,
                        case_rule rule) {
   range_list result;
-  bool cased = false;
   for (const auto& item : items) {
     if (item.what == set_item::kind::named) {
       append(result, named(item, flags).ranges());
@@ -76,10 +72,8 @@ code_points folded_set(const std::vector<set_item>& items, std::uint32_t flags,
         = std::min<char32_t>(range.last, first_beyond_basic_plane - 1);
       append(result, lowered({range.first, last}, rule));
     }
-    cased = cased || beyond || has_cased(range, rule);
   }
-  const code_points set{std::move(result)};
-  return cased ? lowering_into(set, rule) : set;
+  return lowering_into(code_points{std::move(result)}, rule);
 }
 
 code_points plain_set(const std::vector<set_item>& items, std::uint32_t flags) {
