@@ -96,6 +96,13 @@ TEST_CASE("where everything is refused, each item after the first is judged "
 }
 
 TEST_CASE(
+  "an acceptance vouches for one further refused item only: a third in a "
+  "row is judged with full patience") {
+  CHECK(run(100, {50, 51}, 5).tries == run(100, {50, 51}, 1).tries);
+  CHECK(run(100, {50, 51, 52}, 5).tries == run(100, {50, 51, 52}, 1).tries + 4);
+}
+
+TEST_CASE(
   "D13: what is too large is halved in items and bytes, until its items "
   "are through") {
   trial state;
