@@ -87,27 +87,25 @@ class Dead(NodeCase):
         node, receiver = self.one_service(QUICK)
         bad = {"$37", "$81"}
         receiver.default = refusing(bad, answers.status(400))
-        feed = node.feed("irc")
-        receiver.close()
-        feed.send(numbered(100))
-        feed.send(numbered(100, 101))
-        node.wait_pending("irc", 200)
-        receiver.open()
-        kills = 0
-        for step in range(10):
-            # The node dies with the request open whose answer is awaited.
-            receiver.script = [receiver.default] * (step % 3) + [answers.hang]
+        # Set before the node can send: each life gets two answers, and dies with
+        # its third request open.
+        life = [receiver.default] * 2 + [answers.hang]
+        receiver.script = list(life)
+        node.feed("irc").send(numbered(200))
+        searching = 0
+        for _ in range(40):
             receiver.wait_for(
                 lambda: not receiver.script or "$200" in receiver.delivered,
                 "a request left open, or the end",
             )
             if receiver.script:
                 break
+            searching += len(receiver.transactions[-1].event_ids) < 100
             node.kill()
-            kills += 1
             receiver.wait_for(lambda: receiver.open_now == 0, "its end")
+            receiver.script = list(life)
             node.start()
-        self.assertGreater(kills, 5)
+        self.assertGreater(searching, 5, "deaths in the middle of the search")
         receiver.script = []
         self.assertEqual(all_but(bad, 200), receiver.wait_delivered("$200", 60))
         node.wait_pending("irc", 0)
