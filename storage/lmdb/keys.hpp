@@ -43,12 +43,15 @@ enum class table : std::uint8_t {
   aliases = 12,
   /// Service, subject: the queue entry that tells of it.
   newest = 13,
+  /// Service, number: an item that the service refused for good.
+  dead = 14,
 };
 
 /// By table, LMDB's name for it.
-inline constexpr std::array<const char*, 14> table_names = {
-  "meta", "pool",       "parcels", "queue",  "services", "names",   "leases",
-  "seen", "seen_order", "shared",  "rotten", "members",  "aliases", "newest"};
+inline constexpr std::array<const char*, 15> table_names
+  = {"meta",   "pool",    "parcels", "queue",      "services",
+     "names",  "leases",  "seen",    "seen_order", "shared",
+     "rotten", "members", "aliases", "newest",     "dead"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -127,6 +130,11 @@ inline fixed_key<12> queue_key(service_no service, std::uint64_t sequence) {
 /// Key in newest.
 inline fixed_key<12> newest_key(service_no service, std::uint64_t subject) {
   return queue_key(service, subject);
+}
+
+/// Key in dead.
+inline fixed_key<12> dead_key(service_no service, std::uint64_t number) {
+  return queue_key(service, number);
 }
 
 /// Key in rotten: the table's number, then the key there.

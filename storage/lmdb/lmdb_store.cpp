@@ -2,6 +2,7 @@
 #include "storage/lmdb/lmdb_store.hpp"
 
 #include "storage/lmdb/commit_scope.hpp"
+#include "storage/lmdb/dead_letters.hpp"
 #include "storage/lmdb/directory.hpp"
 #include "storage/lmdb/leases.hpp"
 #include "storage/lmdb/pool.hpp"
@@ -88,6 +89,7 @@ public:
                                 std::string_view user_id) const override;
   caf::expected<std::vector<std::string>>
   aliases(std::string_view room_id) const override;
+  caf::expected<dead_page> dead_letters(const dead_query& what) const override;
   caf::expected<store_stat> stat() const override;
 
 private:
@@ -290,6 +292,12 @@ lmdb_store::aliases(std::string_view room_id) const {
   return read_aliases(txn, room_id, rot_);
 }
 
+caf::expected<dead_page>
+lmdb_store::dead_letters(const dead_query& what) const {
+  reading txn{*env_};
+  return read_dead_letters(txn, what, rot_);
+}
+
 caf::expected<store_stat> lmdb_store::stat() const {
   reading txn{*env_};
   auto count = read_counters(txn);
@@ -308,6 +316,7 @@ caf::expected<store_stat> lmdb_store::stat() const {
   result.pool_batches = count->pool_batches;
   result.sorter_cursor = count->cursor;
   result.corrupt_records = count->corrupt_records;
+  result.dead_items = count->dead_items;
   return result;
 }
 

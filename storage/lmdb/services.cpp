@@ -58,6 +58,8 @@ service_row row_of(service_no number, const service_state& state,
   row.open = state.open != 0;
   row.delivered_events = state.delivered_items;
   row.delivered_transactions = state.delivered_transactions;
+  row.dead_items = state.dead_items;
+  row.dead_bytes = state.dead_bytes;
   row.failures = state.failures;
   row.next_attempt = time_of(state.next_attempt);
   row.last_error = state.last_error;

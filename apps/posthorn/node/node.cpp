@@ -139,6 +139,7 @@ caf::error node::spawn_actors() {
   shown.metrics = metrics_;
   shown.sorter = sorter_;
   shown.server_name = setup_.config.server_name;
+  shown.writer = writer_;
   if (!setup_.config.admin_token.empty())
     shown.admin_token = digest_of(setup_.config.admin_token);
   shown.not_ready = [this]() -> std::optional<std::string> {
@@ -199,7 +200,9 @@ caf::expected<directory_ptr> node::make_directory() {
     const auto actor
       = config->registration.url ? running_.find(id) : running_.end();
     result->add({numbers[i], id, config,
-                 actor != running_.end() ? actor->second : service_actor{}});
+                 actor != running_.end() && config->registration.url
+                   ? actor->second
+                   : service_actor{}});
   }
   // What was configured once may still have a queue.
   auto rows = store_->services();
