@@ -220,7 +220,11 @@ void service_state::finish() {
     ->request(wiring.writer, caf::infinite,
               storage::complete{wiring.who, open->txn_id, limits()})
     .then([this](outbound_ptr& next) { taken(std::move(next)); },
-          [this](const caf::error& why) { store_failed(why); });
+          [this](const caf::error& why) {
+            if (is(why, ec::unknown_transaction))
+              return look_again(why);
+            store_failed(why);
+          });
 }
 
 void service_state::set_back(const answer& how, bool then_probe) {
@@ -261,6 +265,8 @@ void service_state::note_setback(milliseconds pause, bool then_probe) {
       [this, pause](const caf::error& why) {
         if (is(why, ec::fenced))
           return store_failed(why);
+        if (is(why, ec::unknown_transaction))
+          return look_again(why);
         spdlog::error("service/{}: a failure was not stored: {}", id(),
                       text_of(why));
         rest(pause);
@@ -303,6 +309,13 @@ void service_state::store_failed(const caf::error& why) {
   // Not halted(): what was accepted must reach the store, or it is sent twice.
   doing = activity::pause;
   self->delayed_send(self, store_pause, attempt_atom::value, ++pause_number);
+}
+
+void service_state::look_again(const caf::error& why) {
+  spdlog::error("service/{}: {}", id(), text_of(why));
+  open = nullptr;
+  accepted = false;
+  take();
 }
 
 void service_state::settle() {

@@ -94,6 +94,9 @@ struct service_state {
   /// The store could not do what was asked: tries again in a moment, or ends
   /// when the lease is gone.
   void store_failed(const caf::error& why);
+  /// The transaction in hand is not the store's any more (its record was
+  /// rotten, or it was set aside): asks for the one that is.
+  void look_again(const caf::error& why);
   /// Nothing to do, or nothing that may be done.
   void settle();
 

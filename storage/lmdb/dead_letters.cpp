@@ -198,7 +198,7 @@ void put_dead_letters(commit_scope& scope, open_queue& queue,
 }
 
 caf::expected<reply> apply(commit_scope& scope, const replay& what) {
-  auto state = find_service(scope.txn, what.service);
+  auto state = find_service(scope, what.service);
   if (!state)
     return state.error();
   auto found = find_letters(scope, what.service, what.txn_id, replay_bytes_max);
@@ -210,7 +210,7 @@ caf::expected<reply> apply(commit_scope& scope, const replay& what) {
 }
 
 caf::expected<reply> apply(commit_scope& scope, const drop& what) {
-  auto state = find_service(scope.txn, what.service);
+  auto state = find_service(scope, what.service);
   if (!state)
     return state.error();
   if (what.txn_id.empty())

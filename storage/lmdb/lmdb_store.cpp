@@ -270,7 +270,7 @@ caf::expected<std::uint64_t> lmdb_store::cursor() const {
 
 caf::expected<std::vector<service_row>> lmdb_store::services() const {
   reading txn{*env_};
-  return read_services(txn, options_);
+  return read_services(txn, options_, rot_);
 }
 
 caf::error

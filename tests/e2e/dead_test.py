@@ -2,6 +2,7 @@
 """Events that a service refuses for good: found, set aside, sent again."""
 
 import json
+import math
 import unittest
 
 from harness import NodeCase, Service, answers, event, numbered
@@ -34,9 +35,16 @@ class Dead(NodeCase):
         return node.admin("GET", f"/admin/v1/dead/{service}").json["letters"]
 
     def assert_ids_are_for_one_body_each(self, receiver) -> None:
+        """And none is sent again that is older than the newest accepted one: a
+        service that knows only that would process it twice."""
         bodies: dict[str, bytes] = {}
+        accepted = 0
         for one in receiver.transactions:
             self.assertEqual(bodies.setdefault(one.txn_id, one.body), one.body)
+            age = list(bodies).index(one.txn_id)
+            self.assertGreaterEqual(age, accepted)
+            if one.accepted:
+                accepted = age
 
     def test_a_poison_event_among_a_thousand_is_set_aside_and_the_rest_delivered(self):
         """D13: in order, with its reason and its bytes"""
@@ -59,6 +67,41 @@ class Dead(NodeCase):
         self.assert_one_at_a_time(receiver)
         self.assert_ids_are_for_one_body_each(receiver)
 
+    def test_one_poison_event_in_10_000_costs_a_few_tries_more(self):
+        """R6: at most log2 of the batch and 3 more than the attempts that are set"""
+        for name, answer in (
+            ("400", answers.status(400)),
+            ("500", answers.status(500)),
+            ("hang", answers.hang),
+        ):
+            with self.subTest(name):
+                self.one_in_10_000(answer)
+
+    def one_in_10_000(self, answer: answers.Answer) -> None:
+        node, receiver = self.one_service(
+            {**QUICK, "delivery": {"poison_attempts": 3, "timeout": "300ms"}}
+        )
+        bad = {"$4711"}
+        receiver.default = refusing(bad, answer)
+        feed = node.feed("irc")
+        for first in range(1, 10_001, 500):
+            feed.send(numbered(500, first))
+        self.assertEqual(all_but(bad, 10_000), receiver.wait_delivered("$10000", 60))
+        node.wait_pending("irc", 0)
+        (letter,) = self.letters(node)
+        self.assertEqual("$4711", json.loads(letter["item"])["event_id"])
+        tries = [one for one in receiver.transactions if one.event_ids]
+        failed = next(one for one in tries if not one.accepted)
+        batch = len(failed.event_ids)
+        whole = [one for one in tries if one.txn_id == failed.txn_id]
+        self.assertEqual(3, len(whole))
+        in_search = set(failed.event_ids)
+        search = [one for one in tries if in_search.intersection(one.event_ids)]
+        extra = len(search) - len(whole)
+        self.assertLessEqual(extra, math.ceil(math.log2(batch)) + 3)
+        self.assert_one_at_a_time(receiver)
+        self.assert_ids_are_for_one_body_each(receiver)
+
     def test_413_for_one_event_alone_sets_it_aside(self):
         """D13"""
         node, receiver = self.one_service()
@@ -70,7 +113,7 @@ class Dead(NodeCase):
         self.assert_ids_are_for_one_body_each(receiver)
 
     def test_a_handler_that_never_answers_one_event_is_found_by_a_probe(self):
-        """The service accepts an empty transaction between the attempts."""
+        """The service accepts an empty transaction after the last attempt."""
         node, receiver = self.one_service(
             {**QUICK, "delivery": {"poison_attempts": 2, "timeout": "150ms"}}
         )
@@ -84,9 +127,14 @@ class Dead(NodeCase):
 
     def test_kill_9_at_any_step_of_the_search_loses_and_reorders_nothing(self):
         """D13, D19: the search goes on where it was"""
+        for status in (400, 500):
+            with self.subTest(status=status):
+                self.search_and_kill(status)
+
+    def search_and_kill(self, status: int) -> None:
         node, receiver = self.one_service(QUICK)
         bad = {"$37", "$81"}
-        receiver.default = refusing(bad, answers.status(400))
+        receiver.default = refusing(bad, answers.status(status))
         # Set before the node can send: each life gets two answers, and dies with
         # its third request open.
         life = [receiver.default] * 2 + [answers.hang]
@@ -100,7 +148,7 @@ class Dead(NodeCase):
             )
             if receiver.script:
                 break
-            searching += len(receiver.transactions[-1].event_ids) < 100
+            searching += 0 < len(receiver.transactions[-1].event_ids) < 100
             node.kill()
             receiver.wait_for(lambda: receiver.open_now == 0, "its end")
             receiver.script = list(life)

@@ -200,9 +200,7 @@ caf::expected<directory_ptr> node::make_directory() {
     const auto actor
       = config->registration.url ? running_.find(id) : running_.end();
     result->add({numbers[i], id, config,
-                 actor != running_.end() && config->registration.url
-                   ? actor->second
-                   : service_actor{}});
+                 actor != running_.end() ? actor->second : service_actor{}});
   }
   // What was configured once may still have a queue.
   auto rows = store_->services();
