@@ -91,8 +91,9 @@ void add_deliveries(sheet& to, const exposed_figures& what) {
   to.gauge("posthorn_dead_letters",
            "Items that a service refused for good and that are set aside.");
   each_service(to, what, [](const auto& x) { return x.dead_items; });
-  to.gauge("posthorn_dead_letter_bytes", "Bytes of the items set aside.");
-  each_service(to, what, [](const auto& x) { return x.dead_bytes; });
+  to.gauge("posthorn_quarantined_events",
+           "As posthorn_dead_letters: the name that stock alerts have.");
+  each_service(to, what, [](const auto& x) { return x.dead_items; });
   to.gauge("posthorn_endpoint_state",
            "1 for the state that a service is in, else 0.");
   for (const auto& row : what.services) {
