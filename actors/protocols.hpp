@@ -37,6 +37,7 @@ using wake_atom = caf::atom_constant<caf::atom("wake")>;
 using attempt_atom = caf::atom_constant<caf::atom("attempt")>;
 using retry_atom = caf::atom_constant<caf::atom("retry")>;
 using pause_atom = caf::atom_constant<caf::atom("pause")>;
+using skip_atom = caf::atom_constant<caf::atom("skip")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using send_atom = caf::atom_constant<caf::atom("send")>;
 using done_atom = caf::atom_constant<caf::atom("done")>;
@@ -90,6 +91,15 @@ using sorter_actor = caf::typed_actor<
   // To itself: what arrives has been let gather for long enough.
   caf::reacts_to<gather_atom>>;
 
+/// What came of an order to set the head transaction aside.
+enum class skip_answer : std::uint8_t {
+  /// No transaction is open: nothing was there to set aside.
+  nothing_open = 0,
+  done = 1,
+  /// It is being sent: it will be set aside if that attempt fails.
+  when_refused = 2,
+};
+
 /// Delivers one application service's transactions, in order, one at a time.
 /// Two behaviours: UP, sending; DOWN, waiting to try again.
 using service_actor = caf::typed_actor<
@@ -101,6 +111,9 @@ using service_actor = caf::typed_actor<
   caf::replies_to<retry_atom>::with<bool>,
   // Stops (true) or restarts (false) sending, durably. Errors: store_failed.
   caf::replies_to<pause_atom, bool>::with<storage::nothing_more>,
+  // Sets the head transaction aside: its items become dead letters, so that the
+  // rest flows. The answer says what came of it. Errors: store_failed.
+  caf::replies_to<skip_atom>::with<skip_answer>,
   // Another URL, token or settings: used from the next attempt on.
   caf::reacts_to<service_config_ptr>,
   // Finishes what is open and sends nothing more; answers when that is done.
@@ -131,6 +144,10 @@ using storage_actor = caf::typed_actor<
   caf::replies_to<storage::take_lease>::with<lease>,
   caf::replies_to<storage::give_lease>::with<storage::nothing_more>,
   caf::replies_to<storage::learn>::with<storage::learned>,
+  caf::replies_to<storage::recut>::with<outbound_ptr>,
+  caf::replies_to<storage::set_aside>::with<outbound_ptr>,
+  caf::replies_to<storage::replay>::with<storage::moved>,
+  caf::replies_to<storage::drop>::with<storage::moved>,
   // Tells this listener after each commit that took a feed transaction in.
   caf::reacts_to<arrival_listener>,
   // To itself: commit what has been gathered.
@@ -155,6 +172,12 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::take_lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::give_lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::learn)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::learned)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::recut)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::set_aside)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::replay)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::drop)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::moved)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::skip_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::enrolled)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::nothing_more)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::receipt)

@@ -58,6 +58,12 @@ struct delivery_settings {
   std::chrono::milliseconds connect_timeout{15'000};
   /// From the first byte sent to the last byte of the answer.
   std::chrono::milliseconds timeout{60'000};
+  /// After so many attempts that were refused for good, the refused event is
+  /// searched for and set aside; 0: never, the transaction is retried for ever.
+  std::uint32_t poison_attempts = 5;
+  /// Falls back on `/transactions/{txnId}` where the service answers the v1
+  /// path with 404 (Application Service API, "Legacy routes").
+  bool legacy_path = false;
 };
 
 /// A service: its registration and its settings. Immutable; a reload makes new

@@ -112,10 +112,22 @@ struct outbound {
   /// The request's body.
   std::string body;
   std::uint32_t events = 0;
+  /// Items of every kind.
+  std::uint64_t items = 0;
   /// When the oldest of its items was taken in.
   std::chrono::system_clock::time_point oldest;
   /// Failed attempts so far, over restarts.
   std::uint32_t failures = 0;
+  /// How many of the attempts at this transaction were refused for good, and
+  /// how many ended in a way that leaves open whether the service or the
+  /// transaction is to blame (5xx, no answer).
+  std::uint32_t refusals = 0;
+  std::uint32_t doubts = 0;
+  /// Whether it is a part of a transaction that was refused for good.
+  bool suspect = false;
+  /// Whether a probe was under way of which nobody knows how it ended; see
+  /// setback.
+  bool probing = false;
   /// When the next attempt is due, if it has failed before.
   std::chrono::system_clock::time_point next_attempt;
 };
@@ -146,6 +158,17 @@ enum class outcome : std::uint8_t {
 /// The name of an outcome as it stands in logs and answers.
 const char* to_string(outcome what);
 
+/// Why a transaction is given up and cut anew.
+enum class recut_reason : std::uint8_t {
+  /// The service answered 413.
+  too_large = 1,
+  /// Something in it is refused for good.
+  refused = 2,
+  /// Nothing is known against it, but its id must not be used again: a probe
+  /// under a newer id may have been accepted.
+  renewed = 3,
+};
+
 /// What is written when an attempt has failed.
 struct setback {
   std::string txn_id;
@@ -156,6 +179,12 @@ struct setback {
   std::string detail;
   /// Failures in a row, this one included.
   std::uint32_t failures = 0;
+  /// As outbound::refusals and outbound::doubts, this attempt included.
+  std::uint32_t refusals = 0;
+  std::uint32_t doubts = 0;
+  /// Whether a probe is about to be sent. Noted first: whoever finds it after a
+  /// crash must not use the transaction's id again.
+  bool probing = false;
   std::chrono::system_clock::time_point next_attempt;
 };
 
@@ -194,6 +223,9 @@ struct service_row {
   bool open = false;
   std::uint64_t delivered_events = 0;
   std::uint64_t delivered_transactions = 0;
+  /// Items that were set aside as dead letters, and their bytes.
+  std::uint64_t dead_items = 0;
+  std::uint64_t dead_bytes = 0;
   /// Failures in a row; the service is DOWN while it is not 0.
   std::uint32_t failures = 0;
   std::chrono::system_clock::time_point next_attempt;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/batch.hpp"
+#include "messages/dead_letter.hpp"
 #include "messages/errors.hpp"
 #include "messages/transaction.hpp"
 
@@ -68,6 +69,52 @@ struct fail {
   setback what;
 };
 
+/// The open transaction is given up, its id is never used again, and another
+/// one is cut from the same head under a new id, in the same commit: at most
+/// half of it, or the same where it is a single item or only renewed. How small
+/// the ones after it are is kept with the service until its items are through
+/// (storage/trial.hpp). The failures stay as they were, the next attempt is due
+/// at once. Answers outbound_ptr. Errors: fenced, unknown_transaction.
+struct recut {
+  claim who;
+  std::string txn_id;
+  cut_limits limits;
+  recut_reason why = recut_reason::refused;
+};
+
+/// All items of the open transaction leave the queue and become dead letters;
+/// its id is never used again, and the next one is cut as `next` does, in the
+/// same commit. The failures stay as they were, or go to 0 where nothing is
+/// left. An empty `txn_id` means the open one, whichever it is. Answers
+/// outbound_ptr. Errors: fenced, unknown_transaction.
+struct set_aside {
+  claim who;
+  std::string txn_id;
+  cut_limits limits;
+  /// One line for the operator; the first 500 bytes are kept.
+  std::string reason;
+};
+
+/// Dead letters go back into the queue, at its end and in the order in which
+/// they were set aside: those of `txn_id`, or all where that is empty. Up to
+/// dead_step of them and a MiB at a time. Answers moved. Errors:
+/// unknown_service.
+struct replay {
+  service_no service = 0;
+  std::string txn_id;
+};
+
+/// Deletes the dead letters of `txn_id`, up to dead_step of them at a time.
+/// Answers moved. Errors: unknown_service.
+struct drop {
+  service_no service = 0;
+  std::string txn_id;
+};
+
+/// How many dead letters one replay or drop takes at most, so that no commit
+/// takes long.
+inline constexpr std::size_t dead_step = 1'000;
+
 /// Stops or restarts sending; events are kept. Survives restarts. Answers
 /// nothing_more. Errors: unknown_service.
 struct set_paused {
@@ -108,8 +155,9 @@ struct learn {
   room_changes_ptr what;
 };
 
-using mutation = std::variant<append, route, next, complete, fail, set_paused,
-                              enroll, take_lease, give_lease, learn>;
+using mutation
+  = std::variant<append, route, next, complete, fail, set_paused, enroll,
+                 take_lease, give_lease, learn, recut, set_aside, replay, drop>;
 
 // -- answers ------------------------------------------------------------------
 
@@ -128,8 +176,15 @@ struct learned {
   std::uint64_t outdated = 0;
 };
 
+/// What a replay or drop did.
+struct moved {
+  std::uint64_t letters = 0;
+  /// Whether there are more of the same: ask again.
+  bool more = false;
+};
+
 using reply = std::variant<receipt, routed, outbound_ptr, nothing_more,
-                           enrolled, posthorn::lease, learned>;
+                           enrolled, posthorn::lease, learned, moved>;
 
 // -- reading ------------------------------------------------------------------
 
@@ -144,6 +199,8 @@ struct store_stat {
   std::uint64_t pool_batches = 0;
   std::uint64_t sorter_cursor = 0;
   std::uint64_t corrupt_records = 0;
+  /// Items that were set aside as dead letters, of all services.
+  std::uint64_t dead_items = 0;
 };
 
 /// Limits of a page that the sorter takes.
@@ -202,6 +259,9 @@ public:
   /// Errors: store_failed.
   virtual caf::expected<std::vector<std::string>>
   aliases(std::string_view room_id) const = 0;
+  /// Dead letters of a service, oldest first.
+  virtual caf::expected<dead_page>
+  dead_letters(const dead_query& what) const = 0;
 
   /// Sizes and counts.
   virtual caf::expected<store_stat> stat() const = 0;

@@ -25,6 +25,7 @@ constexpr std::chrono::milliseconds patience{5'000};
 constexpr std::chrono::milliseconds import_patience{25'000};
 
 const std::string services_path = "/admin/v1/services";
+const std::string dead_path = "/admin/v1/dead";
 
 double seconds(system_clock::duration span) {
   return std::chrono::duration<double>(span).count();
@@ -97,6 +98,7 @@ json to_json(const service_row& row, const service_config* config,
               {"transaction_open", row.open},
               {"delivered_events", row.delivered_events},
               {"delivered_transactions", row.delivered_transactions},
+              {"dead_letters", row.dead_items},
               {"failures", row.failures},
               {"next_attempt_seconds", nullptr},
               {"last_error", row.last_error},
@@ -116,7 +118,8 @@ json to_json(const service_row& row, const service_config* config,
 admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
                      directory_ptr services)
   : sys_{sys}, wiring_{std::move(wiring)},
-    started_{std::chrono::steady_clock::now()}, services_{std::move(services)},
+    started_{std::chrono::steady_clock::now()},
+    dead_{sys, wiring_.store, wiring_.writer}, services_{std::move(services)},
     configured_{system_clock::now()} {}
 
 void admin_api::replace(directory_ptr services) {
@@ -155,6 +158,9 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
     return list_services("", response);
   if (request.method == "POST" && path == "/admin/v1/import")
     return import_rooms(request, response);
+  if (path == dead_path || path.starts_with(dead_path + "/"))
+    return dead_.handle(*services(), path.substr(dead_path.size()), request,
+                        response);
   if (path.starts_with(services_path + "/")) {
     const auto rest = path.substr(services_path.size() + 1);
     const auto slash = rest.find('/');
@@ -301,7 +307,8 @@ void admin_api::show_store(httplib::Response& response) const {
                       {"capacity_bytes", stat->capacity_bytes},
                       {"pool_batches", stat->pool_batches},
                       {"sorter_cursor", stat->sorter_cursor},
-                      {"corrupt_records", stat->corrupt_records}});
+                      {"corrupt_records", stat->corrupt_records},
+                      {"dead_letters", stat->dead_items}});
 }
 
 void admin_api::show_metrics(httplib::Response& response) {

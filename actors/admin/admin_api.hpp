@@ -2,6 +2,7 @@
 // The admin API: what operators see and order.
 #pragma once
 
+#include "actors/admin/dead_api.hpp"
 #include "actors/admin/exposition.hpp"
 #include "actors/admin/reload_report.hpp"
 #include "actors/intake/credentials.hpp"
@@ -31,6 +32,7 @@ struct admin_wiring {
   sorter_actor sorter;
   /// The homeserver's name: whose users and aliases an import is about.
   std::string server_name;
+  storage_actor writer;
   /// None: no token is asked for (loopback or unix socket only).
   std::optional<token_digest> admin_token;
   /// Nothing when the node takes transactions, else why not.
@@ -76,6 +78,7 @@ private:
   admin_wiring wiring_;
   std::chrono::steady_clock::time_point started_;
   exposition exposition_;
+  dead_api dead_;
   mutable std::mutex mutex_;
   directory_ptr services_;
   /// When they were last replaced.

@@ -88,6 +88,12 @@ void add_deliveries(sheet& to, const exposed_figures& what) {
              "Transactions that a service has accepted.");
   each_service(to, what,
                [](const auto& x) { return x.delivered_transactions; });
+  to.gauge("posthorn_dead_letters",
+           "Items that a service refused for good and that are set aside.");
+  each_service(to, what, [](const auto& x) { return x.dead_items; });
+  to.gauge("posthorn_quarantined_events",
+           "As posthorn_dead_letters: the name that stock alerts have.");
+  each_service(to, what, [](const auto& x) { return x.dead_items; });
   to.gauge("posthorn_endpoint_state",
            "1 for the state that a service is in, else 0.");
   for (const auto& row : what.services) {

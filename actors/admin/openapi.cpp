@@ -41,11 +41,25 @@ const char* const openapi_document = R"json({
           "transaction_open": {"type": "boolean"},
           "delivered_events": {"type": "integer"},
           "delivered_transactions": {"type": "integer"},
+          "dead_letters": {"type": "integer", "description": "Items that it refused for good and that are set aside."},
           "failures": {"type": "integer", "description": "In a row."},
           "next_attempt_seconds": {"type": "number", "nullable": true},
           "last_error": {"type": "string"},
           "last_failure": {"type": "number", "nullable": true, "description": "Seconds since 1970."},
           "last_success": {"type": "number", "nullable": true}
+        }
+      },
+      "dead_letter": {
+        "type": "object",
+        "properties": {
+          "number": {"type": "integer", "description": "Grows: the order in which they were set aside."},
+          "transaction": {"type": "string", "description": "Id of the transaction that was refused with it."},
+          "kind": {"type": "string", "enum": ["event", "ephemeral", "to_device", "device_lists", "key_counts", "fallback_keys"]},
+          "reason": {"type": "string"},
+          "set_aside": {"type": "number", "description": "Seconds since 1970."},
+          "received": {"type": "number"},
+          "bytes": {"type": "integer"},
+          "item": {"type": "string", "description": "Its JSON, as it came."}
         }
       },
       "actor": {
@@ -102,11 +116,26 @@ const char* const openapi_document = R"json({
     "/admin/v1/services/{id}/resume": {
       "post": {"summary": "Send to it again.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "Sending."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
     },
+    "/admin/v1/dead": {
+      "get": {"summary": "How many dead letters each service has.", "responses": {"200": {"description": "`services` with `id`, `dead_letters` and `bytes`: those that have any."}}}
+    },
+    "/admin/v1/dead/{id}": {
+      "get": {"summary": "Dead letters of a service, oldest first, a page.", "parameters": [{"$ref": "#/components/parameters/service"}, {"name": "after", "in": "query", "schema": {"type": "integer"}, "description": "Those with a larger number."}], "responses": {"200": {"description": "A page; `more`: whether there are others behind it.", "content": {"application/json": {"schema": {"type": "object", "properties": {"id": {"type": "string"}, "letters": {"type": "array", "items": {"$ref": "#/components/schemas/dead_letter"}}, "more": {"type": "boolean"}}}}}}, "404": {"description": "No service of that id."}}}
+    },
+    "/admin/v1/dead/{id}/skip": {
+      "post": {"summary": "Set the head transaction aside, so that the rest flows.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "`skipped`: done. `when_refused`: it is being sent, and set aside if that fails."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+    },
+    "/admin/v1/dead/{id}/replay": {
+      "post": {"summary": "Put dead letters back at the end of the queue.", "parameters": [{"$ref": "#/components/parameters/service"}, {"name": "txn", "in": "query", "schema": {"type": "string"}, "description": "Only those of this transaction."}], "responses": {"200": {"description": "`letters`: how many."}, "404": {"description": "No such service, or no dead letter of that transaction."}}}
+    },
+    "/admin/v1/dead/{id}/drop": {
+      "post": {"summary": "Delete the dead letters of a transaction.", "parameters": [{"$ref": "#/components/parameters/service"}, {"name": "txn", "in": "query", "required": true, "schema": {"type": "string"}}], "responses": {"200": {"description": "`letters`: how many."}, "400": {"description": "Without `txn`."}, "404": {"description": "No such service, or no dead letter of that transaction."}}}
+    },
     "/admin/v1/actors": {
       "get": {"summary": "What every actor does.", "responses": {"200": {"description": "By node.", "content": {"application/json": {"schema": {"type": "object", "properties": {"nodes": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "uptime_seconds": {"type": "number"}, "actors": {"type": "array", "items": {"$ref": "#/components/schemas/actor"}}}}}}}}}}}}
     },
     "/admin/v1/store": {
-      "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`."}}}
+      "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`, `dead_letters`."}}}
     },
     "/admin/v1/reload": {
       "post": {"summary": "Read the configuration and registrations again, as SIGHUP does.", "responses": {"200": {"description": "`services`, `started`, `stopped`, and `warnings` about files."}, "400": {"description": "Nothing has changed; `errors` has every error of every file.", "content": {"application/json": {"schema": {"allOf": [{"$ref": "#/components/schemas/error"}, {"type": "object", "properties": {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}, "warnings": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}}}]}}}}}}

@@ -19,22 +19,24 @@ constexpr milliseconds store_pause{1'000};
 /// The longest `Retry-After` that is believed.
 constexpr milliseconds retry_after_max{3'600'000};
 
-/// What the courier may take beyond its own deadlines before it counts as dead.
-constexpr milliseconds courier_grace{30'000};
-
 constexpr std::uint16_t too_many_requests = 429;
 
-exchange_ptr to_exchange(const service_config& config,
-                         const outbound_ptr& what) {
-  auto result = std::make_shared<exchange>();
-  result->method = "PUT";
-  result->base = config.registration.url.value_or("");
-  result->target = "/_matrix/app/v1/transactions/" + what->txn_id;
-  result->bearer = config.registration.hs_token;
-  // Shares the transaction's bytes and keeps them alive.
-  result->body = std::shared_ptr<const std::string>{what, &what->body};
-  result->connect_timeout = config.delivery.connect_timeout;
-  result->timeout = config.delivery.timeout;
+/// How long the legacy path is used before the service is asked for v1 again.
+constexpr std::chrono::hours legacy_span{1};
+
+constexpr std::uint16_t not_found = 404;
+
+/// Bytes of an answer's body that are shown to the operator.
+constexpr std::size_t shown_max = 200;
+
+/// What the service answered, in one line.
+std::string line_of(const answer& how) {
+  auto result = std::string{to_string(how.what)} + ": " + how.detail;
+  if (how.what == outcome::refused && !how.body.empty())
+    result += ": " + how.body.substr(0, shown_max);
+  for (auto& c : result)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = ' ';
   return result;
 }
 
@@ -56,6 +58,7 @@ service_actor::behavior_type service_state::up() {
       return retry();
     },
     [this](pause_atom, bool stop) { return pause(stop); },
+    [this](skip_atom) { return skip(); },
     [this](service_config_ptr& config) { wiring.config = std::move(config); },
     [this](drain_atom) { return drain(); },
     [this](attempt_atom, std::uint64_t number) { resume(number); },
@@ -68,6 +71,7 @@ service_actor::behavior_type service_state::down() {
     [this](wake_atom) { woken = true; },
     [this](retry_atom) { return retry(); },
     [this](pause_atom, bool stop) { return pause(stop); },
+    [this](skip_atom) { return skip(); },
     [this](service_config_ptr& config) { wiring.config = std::move(config); },
     [this](drain_atom) { return drain(); },
     [this](attempt_atom, std::uint64_t number) { resume(number); },
@@ -98,6 +102,7 @@ void service_state::take() {
     return settle();
   doing = activity::store;
   woken = false;
+  judge.paused();
   self
     ->request(wiring.writer, caf::infinite, storage::next{wiring.who, limits()})
     .then([this](outbound_ptr& next) { taken(std::move(next)); },
@@ -118,41 +123,94 @@ void service_state::taken(outbound_ptr next) {
     go_up();
     return settle();
   }
+  judge.begin(*open);
+  // A probe may have been accepted before a crash.
+  if (open->probing)
+    return recut(recut_reason::renewed);
   if (failures == 0)
     return attempt();
   // Failed before this node, or this life of it, took over.
   go_down();
-  const auto due = open->next_attempt - wiring.wall_clock();
-  const auto longest = backoff(wiring.config->recovery, failures, 0);
-  rest(std::clamp(std::chrono::duration_cast<milliseconds>(due),
-                  milliseconds{0}, longest));
+  const auto due = std::chrono::duration_cast<milliseconds>(
+    open->next_attempt - wiring.wall_clock());
+  // As after a recut: the rest of what failed.
+  if (due <= milliseconds{0})
+    return attempt();
+  rest(std::min(due, backoff(wiring.config->recovery, failures, 0)));
 }
 
 void service_state::attempt() {
-  doing = activity::service;
   retry_asked = false;
-  const auto& delivery = wiring.config->delivery;
-  const auto longest
-    = delivery.connect_timeout + delivery.timeout + courier_grace;
+  v1_answer = {};
+  const bool legacy
+    = wiring.config->delivery.legacy_path && self->clock().now() < legacy_until;
+  send(legacy ? path_style::legacy : path_style::v1);
+}
+
+void service_state::send(path_style path) {
+  doing = activity::service;
+  style = path;
   self
-    ->request(wiring.courier, caf::duration{longest}, send_atom::value,
-              to_exchange(*wiring.config, open))
-    .then([this](const answer_ptr& how) { attempted(*how); },
-          [this](const caf::error& why) {
+    ->request(wiring.courier, courier_patience(), send_atom::value,
+              delivery_of(*wiring.config, open, path))
+    .then([this, path](const answer_ptr& how) { answered(path, *how); },
+          [this, path](const caf::error& why) {
             answer lost;
             lost.what = outcome::broken;
             lost.detail = "the courier did not answer: " + text_of(why);
-            attempted(lost);
+            answered(path, lost);
           });
+}
+
+void service_state::answered(path_style path, const answer& how) {
+  if (path == path_style::v1) {
+    if (wiring.config->delivery.legacy_path && suggests_legacy(how)) {
+      v1_answer = how;
+      return send(path_style::legacy);
+    }
+    return attempted(how);
+  }
+  if (how.what == outcome::accepted) {
+    if (self->clock().now() >= legacy_until) {
+      spdlog::info("service/{}: has no v1 path, /transactions is used", id());
+      legacy_until = self->clock().now() + legacy_span;
+    }
+  } else if (how.status == not_found) {
+    // It has no legacy path: what v1 said counts.
+    legacy_until = {};
+    if (v1_answer.what == outcome::refused) {
+      style = path_style::v1;
+      return attempted(v1_answer);
+    }
+  }
+  attempted(how);
 }
 
 void service_state::attempted(const answer& how) {
   if (how.what == outcome::accepted) {
     accepted = true;
     failures = 0;
+    judge.accepted();
     return finish();
   }
-  set_back(how);
+  objection_line = line_of(how);
+  const auto next = judge.hear(how, wiring.config->delivery.poison_attempts);
+  if (skipping())
+    return bury(open->txn_id, "skipped; " + objection_line);
+  switch (next) {
+  case ruling::retry:
+    return set_back(how, false);
+  case ruling::probe:
+    return set_back(how, true);
+  case ruling::cut_smaller:
+    return recut(recut_reason::too_large);
+  case ruling::bisect:
+    return recut(recut_reason::refused);
+  case ruling::renew:
+    return recut(recut_reason::renewed);
+  case ruling::set_aside:
+    return bury(open->txn_id, objection_line);
+  }
 }
 
 void service_state::finish() {
@@ -162,10 +220,14 @@ void service_state::finish() {
     ->request(wiring.writer, caf::infinite,
               storage::complete{wiring.who, open->txn_id, limits()})
     .then([this](outbound_ptr& next) { taken(std::move(next)); },
-          [this](const caf::error& why) { store_failed(why); });
+          [this](const caf::error& why) {
+            if (is(why, ec::unknown_transaction))
+              return look_again(why);
+            store_failed(why);
+          });
 }
 
-void service_state::set_back(const answer& how) {
+void service_state::set_back(const answer& how, bool then_probe) {
   ++failures;
   auto pause = backoff(wiring.config->recovery, failures, wiring.spread());
   if (how.status == too_many_requests && how.retry_after)
@@ -174,31 +236,46 @@ void service_state::set_back(const answer& how) {
               "service/{}: DOWN, attempt {} at transaction {} failed: {}; next "
               "in {} ms",
               id(), failures, open->txn_id, how.detail, pause.count());
-  setback what;
-  what.txn_id = open->txn_id;
-  what.what = how.what;
-  what.status = how.status;
-  what.detail = how.detail;
-  what.failures = failures;
-  what.next_attempt = wiring.wall_clock() + pause;
-  doing = activity::store;
+  newest_setback = {};
+  newest_setback.txn_id = open->txn_id;
+  newest_setback.what = how.what;
+  newest_setback.status = how.status;
+  newest_setback.detail = how.detail;
+  newest_setback.failures = failures;
+  newest_setback.refusals = judge.refusals();
+  newest_setback.doubts = judge.doubts();
   go_down();
-  // The failure is stored before the pause begins; a store that cannot keep it
-  // must not keep the service from being tried again.
+  note_setback(pause, then_probe && !halted());
+}
+
+void service_state::note_setback(milliseconds pause, bool then_probe) {
+  doing = activity::store;
+  auto what = newest_setback;
+  what.probing = then_probe;
+  what.next_attempt = wiring.wall_clock() + pause;
+  // The failure is stored before the pause or probe begins; a store that cannot
+  // keep it must not keep the service from being tried again.
   self
     ->request(wiring.writer, caf::infinite,
               storage::fail{wiring.who, std::move(what)})
-    .then([this, pause](const storage::nothing_more&) { rest(pause); },
-          [this, pause](const caf::error& why) {
-            if (is(why, ec::fenced))
-              return store_failed(why);
-            spdlog::error("service/{}: a failure was not stored: {}", id(),
-                          text_of(why));
-            rest(pause);
-          });
+    .then(
+      [this, pause, then_probe](const storage::nothing_more&) {
+        then_probe ? probe(pause) : rest(pause);
+      },
+      [this, pause](const caf::error& why) {
+        if (is(why, ec::fenced))
+          return store_failed(why);
+        if (is(why, ec::unknown_transaction))
+          return look_again(why);
+        spdlog::error("service/{}: a failure was not stored: {}", id(),
+                      text_of(why));
+        rest(pause);
+      });
 }
 
 void service_state::rest(milliseconds pause) {
+  if (skipping())
+    return bury(open->txn_id, "skipped; " + objection_line);
   if (halted())
     return settle();
   // Whoever asked for a retry knew something that this attempt did not: it may
@@ -234,6 +311,13 @@ void service_state::store_failed(const caf::error& why) {
   self->delayed_send(self, store_pause, attempt_atom::value, ++pause_number);
 }
 
+void service_state::look_again(const caf::error& why) {
+  spdlog::error("service/{}: {}", id(), text_of(why));
+  open = nullptr;
+  accepted = false;
+  take();
+}
+
 void service_state::settle() {
   doing = activity::nothing;
   retry_asked = false;
@@ -244,61 +328,6 @@ void service_state::settle() {
   for (auto& promise : drained)
     promise.deliver(storage::nothing_more{});
   drained.clear();
-}
-
-// -- from outside -------------------------------------------------------------
-
-bool service_state::retry() {
-  if (doing == activity::pause) {
-    ++pause_number;
-    go_on();
-  } else if (open && !accepted) {
-    // An attempt is open, or its failure is being stored.
-    retry_asked = true;
-  }
-  return open != nullptr && !accepted;
-}
-
-caf::typed_response_promise<storage::nothing_more>
-service_state::pause(bool stop) {
-  auto promise = self->make_response_promise<storage::nothing_more>();
-  self
-    ->request(wiring.writer, caf::infinite,
-              storage::set_paused{wiring.who.service, stop})
-    .then(
-      [this, promise, stop](const storage::nothing_more& done) mutable {
-        paused = stop;
-        if (stop && doing == activity::pause && !accepted)
-          settle();
-        if (doing == activity::nothing)
-          stop ? settle() : take();
-        promise.deliver(done);
-      },
-      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
-  return promise;
-}
-
-caf::typed_response_promise<storage::nothing_more> service_state::drain() {
-  auto promise = self->make_response_promise<storage::nothing_more>();
-  draining = true;
-  drained.push_back(promise);
-  if (doing == activity::nothing || doing == activity::pause)
-    settle();
-  return promise;
-}
-
-cut_limits service_state::limits() const {
-  const auto& config = *wiring.config;
-  cut_limits result;
-  result.max_events = config.delivery.max_events;
-  result.max_bytes = config.delivery.max_bytes;
-  result.stable_ephemeral = config.registration.receive_ephemeral;
-  result.unstable_ephemeral = config.registration.push_ephemeral;
-  return result;
-}
-
-const std::string& service_state::id() const {
-  return wiring.config->registration.id;
 }
 
 service_actor::behavior_type service(service_self* self, const census_ptr& all,

@@ -4,7 +4,10 @@
 
 #include "actors/metrics/counted.hpp"
 #include "actors/protocols.hpp"
+#include "actors/service/requests.hpp"
+#include "actors/service/verdict.hpp"
 
+#include <caf/actor_clock.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
@@ -43,6 +46,10 @@ using service_self = counted_actor<service_actor, service_state>;
 ///        ▲   accepted, and nothing left     │  ◄┐ accepted: failures = 0,
 ///        └──────────────────────────────────┘ ──┘ the next one at once
 ///
+/// What fails is judged (verdict.hpp): it is tried again after a pause, or
+/// given up and cut smaller under a new id, at once, or set aside as a dead
+/// letter.
+///
 /// In either, at most one request is open, to the store or to the service, and
 /// `doing` says which. UP and DOWN are not written down: a service is DOWN
 /// while the store counts failures for it, so that a restart finds the same.
@@ -58,13 +65,26 @@ struct service_state {
   /// Asks the store for the transaction to send.
   void take();
   void taken(outbound_ptr next);
-  /// Sends the transaction in hand.
+  /// Sends the transaction in hand, to the path that is known to work.
   void attempt();
+  void send(path_style style);
+  /// An answer came from this path: tries the legacy one, or has it judged.
+  void answered(path_style style, const answer& how);
   void attempted(const answer& how);
   /// Tells the store that the transaction in hand was accepted.
   void finish();
-  /// Tells the store that the attempt failed; then waits.
-  void set_back(const answer& how);
+  /// The attempt failed, but not for good: tells the store, and then waits, or
+  /// asks with a probe whether the service accepts anything.
+  void set_back(const answer& how, bool then_probe);
+  void note_setback(std::chrono::milliseconds pause, bool then_probe);
+  void probe(std::chrono::milliseconds pause);
+  void probed(bool alive, std::chrono::milliseconds pause);
+  /// Has the id of the transaction in hand given up, and another one cut.
+  void recut(recut_reason why);
+  /// Has the open transaction set aside, because of `reason`. The promise is
+  /// answered when that is stored, if it is one.
+  void bury(const std::string& txn_id, std::string reason,
+            caf::typed_response_promise<skip_answer> promise = {});
   /// Waits, and attempts again when the pause is over.
   void rest(std::chrono::milliseconds pause);
   /// A pause is over: goes on, unless it was cut short meanwhile.
@@ -74,10 +94,14 @@ struct service_state {
   /// The store could not do what was asked: tries again in a moment, or ends
   /// when the lease is gone.
   void store_failed(const caf::error& why);
+  /// The transaction in hand is not the store's any more (its record was
+  /// rotten, or it was set aside): asks for the one that is.
+  void look_again(const caf::error& why);
   /// Nothing to do, or nothing that may be done.
   void settle();
 
   bool retry();
+  caf::typed_response_promise<skip_answer> skip();
   caf::typed_response_promise<storage::nothing_more> pause(bool stop);
   caf::typed_response_promise<storage::nothing_more> drain();
 
@@ -85,7 +109,14 @@ struct service_state {
   void go_down();
 
   cut_limits limits() const;
+  /// How long a request may take before the courier counts as dead.
+  caf::duration courier_patience() const;
   const std::string& id() const;
+
+  /// Whether the operator wants the transaction in hand set aside.
+  bool skipping() const {
+    return open && open->txn_id == skipped;
+  }
 
   bool halted() const {
     return paused || draining;
@@ -109,6 +140,17 @@ struct service_state {
   bool draining = false;
   /// Failures in a row.
   std::uint32_t failures = 0;
+  verdict judge;
+  /// How the newest attempt failed: in one line, and as it is stored.
+  std::string objection_line;
+  setback newest_setback;
+  /// Id of the transaction that is to be set aside unless it is accepted.
+  std::string skipped;
+  /// Until then the legacy path is tried first, since the service had no other.
+  caf::actor_clock::time_point legacy_until;
+  /// The path of the newest attempt, and what v1 answered to it.
+  path_style style = path_style::v1;
+  answer v1_answer;
   /// Number of the newest pause; timers of older ones are void.
   std::uint64_t pause_number = 0;
   std::vector<caf::typed_response_promise<storage::nothing_more>> drained;

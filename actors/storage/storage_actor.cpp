@@ -78,6 +78,18 @@ storage_writer(storage_self* self, const census_ptr& all,
     [&state](storage::learn& x) {
       return state.gather<storage::learned>(std::move(x));
     },
+    [&state](storage::recut& x) {
+      return state.gather<outbound_ptr>(std::move(x));
+    },
+    [&state](storage::set_aside& x) {
+      return state.gather<outbound_ptr>(std::move(x));
+    },
+    [&state](storage::replay& x) {
+      return state.gather<storage::moved>(std::move(x));
+    },
+    [&state](storage::drop& x) {
+      return state.gather<storage::moved>(std::move(x));
+    },
     [&state](arrival_listener& x) { state.listeners.push_back(std::move(x)); },
     [&state](commit_atom) { state.commit(); },
   };

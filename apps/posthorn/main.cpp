@@ -6,6 +6,7 @@
 #include "apps/posthorn/commands/check.hpp"
 #include "apps/posthorn/commands/generate.hpp"
 #include "apps/posthorn/commands/store_copy.hpp"
+#include "apps/posthorn/inspect/dead.hpp"
 #include "apps/posthorn/inspect/import.hpp"
 #include "apps/posthorn/inspect/inspect.hpp"
 #include "apps/posthorn/node/run_node.hpp"
@@ -147,6 +148,51 @@ void add_order(CLI::App& app, action& chosen, const std::string& verb,
   });
 }
 
+void add_dead_order(CLI::App& dead, action& chosen, const std::string& verb,
+                    const std::string& text) {
+  auto* cmd = dead.add_subcommand(verb, text);
+  auto options = add_target(*cmd);
+  auto txn_id = std::make_shared<std::string>();
+  cmd->add_option("ID", options->id, "The service")->required();
+  if (verb != "skip") {
+    auto* txn = cmd->add_option("TXN", *txn_id,
+                                "Only those of this refused transaction");
+    txn->required(verb == "drop");
+  }
+  cmd->callback([&chosen, options, verb, txn_id] {
+    chosen = [options, verb, txn_id] {
+      return run_dead_order(options->target, verb, options->id, *txn_id,
+                            options->json, std::cout, std::cerr);
+    };
+  });
+}
+
+void add_dead(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "dead", "Show and handle what services refused for good");
+  cmd->require_subcommand(0, 1);
+  const auto list = [&chosen](std::shared_ptr<inspect_options> options) {
+    chosen = [options] {
+      return run_dead_list(options->target, options->id, options->json,
+                           std::cout, std::cerr);
+    };
+  };
+  auto all = add_target(*cmd);
+  auto* shown = cmd->add_subcommand("list", "Show dead letters");
+  auto options = add_target(*shown);
+  shown->add_option("ID", options->id, "Show those of one service");
+  shown->callback([list, options] { list(options); });
+  add_dead_order(*cmd, chosen, "skip",
+                 "Set the head transaction aside, so that the rest flows");
+  add_dead_order(*cmd, chosen, "replay",
+                 "Send again, under a new id and behind what waits");
+  add_dead_order(*cmd, chosen, "drop", "Delete");
+  cmd->callback([cmd, list, all] {
+    if (cmd->get_subcommands().empty())
+      list(all);
+  });
+}
+
 void add_metrics(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand("metrics", "Show what every actor does");
   auto options = add_target(*cmd);
@@ -275,6 +321,7 @@ int main(int argc, char** argv) {
   add_order(app, chosen, "retry", "Attempt now what a service refused");
   add_order(app, chosen, "pause", "Stop sending to a service; events are kept");
   add_order(app, chosen, "resume", "Send to a service again");
+  add_dead(app, chosen);
   add_metrics(app, chosen);
   add_import(app, chosen);
   add_store(app, chosen);

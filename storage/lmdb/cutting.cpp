@@ -28,6 +28,8 @@ void discard(commit_scope& scope, open_queue& queue, const bad_entry& bad) {
   auto& state = queue.state;
   auto key = queue_key(queue.service, bad.sequence);
   queue.changed = true;
+  // Its counts no longer hold; what is refused will be found anew.
+  state.trial = {};
   if (!bad.entry) {
     set_aside(scope, table::queue, key,
               "entry " + std::to_string(bad.sequence) + " of the queue of "
@@ -109,7 +111,10 @@ struct cut_line {
 std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
                                  const cut_limits& limits, cut_line& line,
                                  std::vector<sequenced>& expired) {
-  body_gauge gauge{limits};
+  auto narrow = limits;
+  narrow.max_bytes = std::min(limits.max_bytes, queue.state.trial.bytes_max());
+  const auto items_max = queue.state.trial.items_max();
+  body_gauge gauge{narrow};
   line = {{queue.state.tail, 0, 0}, 0, 0, 0, false};
   std::uint64_t entries = 0;
   auto now = scope.now();
@@ -126,7 +131,7 @@ std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
     for (; skip < entry.count; ++skip) {
       auto i = entry.first + skip;
       auto size = batch.size(i);
-      if (!gauge.take(batch.kind(i), size)) {
+      if (line.items == items_max || !gauge.take(batch.kind(i), size)) {
         line.end = {sequence, skip, 0};
         return false;
       }
@@ -203,11 +208,15 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
       state.open_items = line.items;
       state.open_bytes = line.bytes;
       state.open_events = line.events;
+      state.refusals = 0;
+      state.doubts = 0;
+      state.probing = 0;
       queue.changed = true;
       return;
     }
     // Only what this service cannot be sent, or nothing but gaps.
     consume(scope, queue, line.end);
+    state.trial.pass(line.items);
     state.pending_items -= std::min(line.items, state.pending_items);
     state.pending_bytes -= std::min(line.bytes, state.pending_bytes);
   }
@@ -217,6 +226,32 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
     state.pending_bytes = 0;
     queue.changed = true;
   }
+}
+
+std::optional<std::vector<open_item>> items_of_open(commit_scope& scope,
+                                                    open_queue& queue) {
+  auto& state = queue.state;
+  std::vector<open_item> items;
+  auto visit = [&](std::uint64_t sequence, const queue_entry& entry,
+                   const batch_view& batch, std::uint32_t skip) {
+    auto stop = sequence == state.end.sequence ? state.end.skip : entry.count;
+    for (; skip < stop; ++skip) {
+      auto i = entry.first + skip;
+      items.push_back(
+        {batch.kind(i), entry.received, std::string{batch.run(i, 1)}});
+    }
+    return true;
+  };
+  auto end = state.end.sequence + (state.end.skip > 0 ? 1 : 0);
+  auto bad = walk_queue(scope, queue, end, visit);
+  if (scope.txn.failure() != 0)
+    return std::nullopt;
+  if (bad.empty())
+    return items;
+  state.open = 0;
+  for (auto& each : bad)
+    discard(scope, queue, each);
+  return std::nullopt;
 }
 
 outbound_ptr render_open(commit_scope& scope, open_queue& queue) {
@@ -255,6 +290,11 @@ outbound_ptr render_open(commit_scope& scope, open_queue& queue) {
   result->txn_id = transaction_id(state);
   result->body = std::move(body.json);
   result->events = state.open_events;
+  result->items = state.open_items;
+  result->refusals = state.refusals;
+  result->doubts = state.doubts;
+  result->suspect = state.trial.poison != 0;
+  result->probing = state.probing != 0;
   result->oldest = time_of(oldest);
   result->failures = state.failures;
   result->next_attempt = time_of(state.next_attempt);

@@ -4,7 +4,10 @@
 
 #include "storage/lmdb/commit_scope.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace posthorn::storage::lmdb {
 
@@ -24,6 +27,19 @@ void consume(commit_scope& scope, open_queue& queue, const queue_place& end);
 /// open where nothing waits. There must be none open. Items that the service
 /// cannot be sent and rotten records leave the queue here.
 void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits);
+
+/// An item of the open transaction.
+struct open_item {
+  item_kind kind = item_kind::event;
+  /// When it, or one that was copied together with it, was taken in.
+  std::int64_t received = 0;
+  std::string json;
+};
+
+/// Copies of the open transaction's items, in order. None, as of render_open(),
+/// when a record of it turned out rotten.
+std::optional<std::vector<open_item>> items_of_open(commit_scope& scope,
+                                                    open_queue& queue);
 
 /// The open transaction as it is sent; the same bytes each time. Null when a
 /// record of it turned out rotten: the transaction is then closed without

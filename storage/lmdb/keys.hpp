@@ -43,15 +43,17 @@ enum class table : std::uint8_t {
   aliases = 12,
   /// Service, subject: the queue entry that tells of it.
   newest = 13,
+  /// Service, number: an item that the service refused for good.
+  dead = 14,
   /// User, room: whether that user, of whatever homeserver, is joined.
   user_rooms = 15,
 };
 
-/// By table, LMDB's name for it; null where there is no table of that number.
+/// By table, LMDB's name for it.
 inline constexpr std::array<const char*, 16> table_names
   = {"meta",    "pool",   "parcels",    "queue",     "services", "names",
      "leases",  "seen",   "seen_order", "shared",    "rotten",   "members",
-     "aliases", "newest", nullptr,      "user_rooms"};
+     "aliases", "newest", "dead",       "user_rooms"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -130,6 +132,11 @@ inline fixed_key<12> queue_key(service_no service, std::uint64_t sequence) {
 /// Key in newest.
 inline fixed_key<12> newest_key(service_no service, std::uint64_t subject) {
   return queue_key(service, subject);
+}
+
+/// Key in dead.
+inline fixed_key<12> dead_key(service_no service, std::uint64_t number) {
+  return queue_key(service, number);
 }
 
 /// Key in rotten: the table's number, then the key there.

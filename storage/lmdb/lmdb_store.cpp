@@ -2,6 +2,7 @@
 #include "storage/lmdb/lmdb_store.hpp"
 
 #include "storage/lmdb/commit_scope.hpp"
+#include "storage/lmdb/dead_letters.hpp"
 #include "storage/lmdb/directory.hpp"
 #include "storage/lmdb/leases.hpp"
 #include "storage/lmdb/pool.hpp"
@@ -76,6 +77,7 @@ public:
                                 std::string_view user_id) const override;
   caf::expected<std::vector<std::string>>
   aliases(std::string_view room_id) const override;
+  caf::expected<dead_page> dead_letters(const dead_query& what) const override;
   caf::expected<store_stat> stat() const override;
 
 private:
@@ -329,7 +331,7 @@ caf::expected<std::uint64_t> lmdb_store::cursor() const {
 
 caf::expected<std::vector<service_row>> lmdb_store::services() const {
   return read<caf::expected<std::vector<service_row>>>(
-    [&](reading& txn) { return read_services(txn, options_); });
+    [&](reading& txn) { return read_services(txn, options_, rot_); });
 }
 
 caf::error
@@ -358,6 +360,12 @@ lmdb_store::aliases(std::string_view room_id) const {
     [&](reading& txn) { return read_aliases(txn, room_id, rot_); });
 }
 
+caf::expected<dead_page>
+lmdb_store::dead_letters(const dead_query& what) const {
+  return read<caf::expected<dead_page>>(
+    [&](reading& txn) { return read_dead_letters(txn, what, rot_); });
+}
+
 caf::expected<store_stat> lmdb_store::stat() const {
   return read<caf::expected<store_stat>>(
     [&](reading& txn) { return read_stat(txn); });
@@ -380,6 +388,7 @@ caf::expected<store_stat> lmdb_store::read_stat(reading& txn) const {
   result.pool_batches = count->pool_batches;
   result.sorter_cursor = count->cursor;
   result.corrupt_records = count->corrupt_records;
+  result.dead_items = count->dead_items;
   return result;
 }
 

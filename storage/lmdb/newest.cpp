@@ -53,6 +53,8 @@ void withdraw(commit_scope& scope, open_queue& queue, std::uint64_t sequence,
   state.pending_items
     -= std::min<std::uint64_t>(entry.count, state.pending_items);
   state.pending_bytes -= std::min(entry.bytes, state.pending_bytes);
+  if (sequence < state.trial_end)
+    state.trial.withdraw(entry.count);
   queue.changed = true;
 }
 

@@ -10,5 +10,7 @@ namespace posthorn::storage::lmdb {
 caf::expected<reply> apply(commit_scope& scope, const next& what);
 caf::expected<reply> apply(commit_scope& scope, const complete& what);
 caf::expected<reply> apply(commit_scope& scope, const fail& what);
+caf::expected<reply> apply(commit_scope& scope, const recut& what);
+caf::expected<reply> apply(commit_scope& scope, const storage::set_aside& what);
 
 } // namespace posthorn::storage::lmdb

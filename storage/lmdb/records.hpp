@@ -4,6 +4,7 @@
 
 #include "storage/lmdb/environment.hpp"
 #include "storage/lmdb/keys.hpp"
+#include "storage/trial.hpp"
 
 #include <caf/expected.hpp>
 
@@ -98,11 +99,14 @@ struct counters {
   std::uint64_t seen_next = 1;
   std::uint32_t next_service = 1;
   std::uint32_t zero = 0;
+  /// The next dead letter's number, and how many there are.
+  std::uint64_t next_dead = 1;
+  std::uint64_t dead_items = 0;
 
   bool operator==(const counters&) const = default;
 };
 
-static_assert(sizeof(counters) == 80);
+static_assert(sizeof(counters) == 96);
 
 /// A record of queue: the service is for these items.
 struct queue_entry {
@@ -143,7 +147,9 @@ struct service_fixed {
   std::uint8_t rendering = 0;
   std::uint8_t stable_ephemeral = 0;
   std::uint8_t unstable_ephemeral = 0;
-  std::array<std::uint8_t, 3> zero{};
+  /// As outbound::probing.
+  std::uint8_t probing = 0;
+  std::array<std::uint8_t, 2> zero{};
   /// Id of the open or else the last transaction: the prefix, then the number;
   /// number 0 before the first.
   std::uint64_t transaction = 0;
@@ -170,9 +176,17 @@ struct service_fixed {
   std::int64_t last_success = 0;
   std::uint32_t id_bytes = 0;
   std::uint32_t error_bytes = 0;
+  /// Attempts at the open transaction, as outbound's.
+  std::uint32_t refusals = 0;
+  std::uint32_t doubts = 0;
+  storage::trial trial;
+  /// The first queue entry that has nothing of the trial.
+  std::uint64_t trial_end = 0;
+  std::uint64_t dead_items = 0;
+  std::uint64_t dead_bytes = 0;
 };
 
-static_assert(sizeof(service_fixed) == 176);
+static_assert(sizeof(service_fixed) == 248);
 
 /// A record of services, decoded.
 struct service_state : service_fixed {
@@ -208,6 +222,20 @@ struct lease_state : lease_fixed {
   std::string boot;
   std::string holder;
 };
+
+/// The fixed part of a record of dead; the transaction's id, the reason and the
+/// item's JSON follow.
+struct dead_fixed {
+  std::uint64_t checksum = 0;
+  std::int64_t set_aside = 0;
+  std::int64_t received = 0;
+  std::uint32_t kind = 0;
+  std::uint32_t txn_bytes = 0;
+  std::uint32_t reason_bytes = 0;
+  std::uint32_t json_bytes = 0;
+};
+
+static_assert(sizeof(dead_fixed) == 40);
 
 /// A record of seen.
 struct seen_record {

@@ -105,7 +105,7 @@ caf::error route_step::check() {
 caf::error route_step::load(service_no service) {
   if (queues_.count(service) > 0)
     return {};
-  auto state = find_service(scope_.txn, service);
+  auto state = find_service(scope_, service);
   if (!state)
     return state.error();
   queues_.emplace(service, open_queue{service, std::move(*state)});

@@ -2,6 +2,7 @@
 #include "storage/lmdb/services.hpp"
 
 #include "storage/lmdb/leases.hpp"
+#include "storage/lmdb/service_repair.hpp"
 
 namespace posthorn::storage::lmdb {
 
@@ -58,6 +59,8 @@ service_row row_of(service_no number, const service_state& state,
   row.open = state.open != 0;
   row.delivered_events = state.delivered_items;
   row.delivered_transactions = state.delivered_transactions;
+  row.dead_items = state.dead_items;
+  row.dead_bytes = state.dead_bytes;
   row.failures = state.failures;
   row.next_attempt = time_of(state.next_attempt);
   row.last_error = state.last_error;
@@ -97,7 +100,7 @@ caf::expected<reply> apply(commit_scope& scope, const enroll& what) {
 }
 
 caf::expected<reply> apply(commit_scope& scope, const set_paused& what) {
-  auto state = find_service(scope.txn, what.service);
+  auto state = find_service(scope, what.service);
   if (!state)
     return state.error();
   if ((state->paused != 0) != what.paused) {
@@ -107,8 +110,9 @@ caf::expected<reply> apply(commit_scope& scope, const set_paused& what) {
   return nothing_more{};
 }
 
-caf::expected<service_state> find_service(transaction& txn,
+caf::expected<service_state> find_service(commit_scope& scope,
                                           service_no service) {
+  auto& txn = scope.txn;
   auto key = service_key(service);
   auto bytes = txn.get(table::services, key);
   if (txn.failure() != 0)
@@ -118,11 +122,11 @@ caf::expected<service_state> find_service(transaction& txn,
                  "no service has the number " + std::to_string(service));
   if (auto state = decode_service(key, *bytes))
     return std::move(*state);
-  return rotten_service(txn.env(), service);
+  return repair_service(scope, service);
 }
 
 caf::expected<service_state> find_claimed(commit_scope& scope, claim who) {
-  auto state = find_service(scope.txn, who.service);
+  auto state = find_service(scope, who.service);
   if (!state)
     return state;
   if (auto error = check_lease(scope.txn, lease_name(state->id), who.epoch))
@@ -138,14 +142,19 @@ std::string transaction_id(const service_state& state) {
 }
 
 caf::expected<std::vector<service_row>>
-read_services(transaction& txn, const lmdb_options& options) {
+read_services(transaction& txn, const lmdb_options& options, rot_log& rot) {
   std::vector<service_row> rows;
   walker walk{txn, table::services};
   for (auto more = walk.seek(service_key(0)); more; more = walk.step()) {
     auto number = load_big_endian<service_no>(walk.key());
     auto state = decode_service(walk.key(), walk.value());
-    if (!state)
-      return rotten_service(txn.env(), number);
+    if (!state) {
+      state = rebuilt_service(txn, number);
+      if (!state)
+        return rotten_service(txn.env(), number);
+      rot.tell("the record of service " + state->id,
+               text_of(rotten_service(txn.env(), number)));
+    }
     auto lease = find_lease(txn, lease_name(state->id));
     if (!lease)
       return lease.error();

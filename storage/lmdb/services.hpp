@@ -12,8 +12,11 @@ namespace posthorn::storage::lmdb {
 caf::expected<reply> apply(commit_scope& scope, const enroll& what);
 caf::expected<reply> apply(commit_scope& scope, const set_paused& what);
 
-/// The state of a service. Errors: unknown_service, store_corrupt.
-caf::expected<service_state> find_service(transaction& txn, service_no service);
+/// The state of a service; a rotten one is repaired (service_repair.hpp), even
+/// if the mutation is refused after that. Errors: unknown_service,
+/// store_corrupt.
+caf::expected<service_state> find_service(commit_scope& scope,
+                                          service_no service);
 
 /// The state of a service for whoever holds its lease. Errors also: fenced.
 caf::expected<service_state> find_claimed(commit_scope& scope, claim who);
@@ -21,8 +24,9 @@ caf::expected<service_state> find_claimed(commit_scope& scope, claim who);
 /// The id of a service's open or last transaction; empty before the first.
 std::string transaction_id(const service_state& state);
 
-/// As store::services().
+/// As store::services(). A rotten one is shown as it will be repaired, and
+/// reported.
 caf::expected<std::vector<service_row>>
-read_services(transaction& txn, const lmdb_options& options);
+read_services(transaction& txn, const lmdb_options& options, rot_log& rot);
 
 } // namespace posthorn::storage::lmdb

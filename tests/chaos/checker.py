@@ -24,9 +24,13 @@ The promises:
               service, come in the feed's order
   bytes       every event has the bytes that were sent
   frozen      one transaction id always has one body
-  repeats     an event comes again only with its whole transaction, under the
-              same id; accepted at most --max-repeats times too often a service
-  newest      only the newest transaction is repeated, never an older one
+  repeats     once a transaction was accepted, its events come again only with it,
+              under the same id; accepted at most --max-repeats times too often
+              a service. Of one that never was, they may come under other ids
+              (it was given up, and cut smaller)
+  newest      only the newest transaction is repeated, never an older one, and
+              none that is older than the newest accepted one; an empty
+              transaction (a probe) between two attempts counts only for this
   one_open    a service never has two requests open
   known       nothing comes that was not sent to that service
   private     no secret reaches a service that it is not for
@@ -44,6 +48,9 @@ from dataclasses import dataclass, field
 
 # How many broken promises are spelled out; all are counted.
 SPELLED_OUT = 20
+
+# What a probe has in it.
+PROBE = b'{"events":[]}'
 
 _decoder = json.JSONDecoder()
 
@@ -179,12 +186,11 @@ class _Service:
         self.verdict = verdict
         # By transaction id: digest of its body.
         self.bodies: dict[str, str] = {}
-        # By event id: the transaction it came in.
-        self.came_in: dict[str, str] = {}
+        # By event id: the transaction it was accepted in.
+        self.accepted_in: dict[str, str] = {}
         # By feed: the place of the last event that was accepted.
         self.last: dict[str, int] = {}
         self.accepted_ids: set[str] = set()
-        self.delivered: set[str] = set()
         self.repeats = 0
 
     def blame(self, promise: str, what: str) -> None:
@@ -192,19 +198,25 @@ class _Service:
 
     def judge(self, attempts: list[Attempt], max_repeats: int | None) -> None:
         self._one_open(attempts)
-        order: list[str] = []
+        # By transaction id: its place among all; the places of the newest one
+        # that was accepted, and of the newest one that was no probe.
+        age: dict[str, int] = {}
+        accepted = newest = -1
         for attempt in attempts:
-            if attempt.txn_id not in self.bodies:
-                order.append(attempt.txn_id)
-            elif order[-1] != attempt.txn_id:
-                self.blame("newest", f"{attempt.txn_id} came again after {order[-1]}")
+            place = age.setdefault(attempt.txn_id, len(age))
+            if attempt.body != PROBE:
+                newest = max(newest, place)
+            if place < newest or place < accepted:
+                self.blame("newest", f"{attempt.txn_id} came again after a newer one")
+            if attempt.accepted:
+                accepted = max(accepted, place)
             self._look_at(attempt)
         for event_id, event in self.sent.items():
-            if event.acked and event_id not in self.delivered:
+            if event.acked and event_id not in self.accepted_in:
                 self.blame("delivered", f"{event_id} of feed {event.feed} never came")
         if max_repeats is not None and self.repeats > max_repeats:
             self.blame("repeats", f"{self.repeats} repeats, {max_repeats} allowed")
-        self.verdict.count("events_delivered", len(self.delivered))
+        self.verdict.count("events_delivered", len(self.accepted_in))
         self.verdict.count("transactions_repeated", self.repeats)
 
     def _one_open(self, attempts: list[Attempt]) -> None:
@@ -235,24 +247,24 @@ class _Service:
             return
         self.accepted_ids.add(attempt.txn_id)
         for event_id, _ in events:
-            self._accept(event_id)
+            self._accept(attempt.txn_id, event_id)
 
     def _look_at_event(self, txn_id: str, event_id: str, raw: bytes) -> None:
-        before = self.came_in.setdefault(event_id, txn_id)
+        before = self.accepted_in.get(event_id, txn_id)
         if before != txn_id:
-            self.blame("repeats", f"{event_id} came in {before} and in {txn_id}")
+            self.blame("repeats", f"{event_id} was accepted in {before}, came in {txn_id}")
         known = self.sent.get(event_id)
         if known is None:
             self.blame("known", f"{event_id} was not sent to it")
         elif hashlib.sha256(raw).hexdigest() != known.sha256:
             self.blame("bytes", f"{event_id} came with other bytes")
 
-    def _accept(self, event_id: str) -> None:
-        if event_id in self.delivered:
+    def _accept(self, txn_id: str, event_id: str) -> None:
+        if event_id in self.accepted_in:
             # Twice in one transaction; in two it is blamed when it comes.
             self.blame("repeats", f"{event_id} was delivered twice")
             return
-        self.delivered.add(event_id)
+        self.accepted_in[event_id] = txn_id
         known = self.sent.get(event_id)
         if known is None:
             return

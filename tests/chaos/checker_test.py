@@ -143,6 +143,49 @@ class Checker(unittest.TestCase):
         self.change(5, ["$a4", "$a5", "$a6"])
         self.assert_broken("repeats")
 
+    def search(self) -> None:
+        """x-3 is refused with a probe after it, and then sent in halves."""
+        probe = {**got("irc", "x-3-p5", [], 6.6), "body": '{"events":[]}'}
+        self.received[5:6] = [
+            got("irc", "x-3", ["$a5", "$a6"], 6, 500),
+            probe,
+            got("irc", "x-4", ["$a5"], 7.2),
+            got("irc", "x-5", ["$a6"], 7.8),
+        ]
+
+    def test_a_refused_transaction_may_come_in_parts_under_new_ids(self):
+        self.search()
+        self.assert_broken()
+
+    def test_a_probe_that_is_refused_may_stand_between_two_attempts(self):
+        self.search()
+        self.received[6]["status"] = 503
+        self.received.insert(7, got("irc", "x-3", ["$a5", "$a6"], 7.15, 500))
+        self.received[7]["closed"] = 7.2
+        self.assert_broken()
+
+    def test_an_old_id_again_after_an_accepted_probe_is_caught(self):
+        """As a receiver sees it that knows the last accepted id only."""
+        self.search()
+        self.received.insert(7, got("irc", "x-3", ["$a5", "$a6"], 7.15, 500))
+        self.received[7]["closed"] = 7.2
+        self.assert_broken("newest")
+
+    def test_a_part_of_an_accepted_transaction_again_is_caught(self):
+        """The search went on although the answer had been 200."""
+        for status in (200, 500):
+            with self.subTest(status=status):
+                self.setUp()
+                self.search()
+                self.received[5]["status"] = 200
+                self.received[7]["status"] = status
+                self.assert_broken("repeats")
+
+    def test_a_search_that_loses_an_event_is_caught(self):
+        self.search()
+        del self.received[8]
+        self.assert_broken("delivered")
+
     def test_an_event_twice_in_one_transaction_is_caught(self):
         self.change(5, ["$a5", "$a5", "$a6"])
         self.assert_broken("repeats")

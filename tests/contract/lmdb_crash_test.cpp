@@ -87,6 +87,17 @@ TEST_CASE("a process that dies between write and commit has changed nothing") {
   die_in_commit(bench, [&] { bench.complete(irc, out->txn_id); });
   CHECK(bench.next(irc)->txn_id == out->txn_id);
   CHECK(bench.next(irc)->body == out->body);
+  die_in_commit(bench, [&] {
+    bench.done(storage::recut{bench.claim_of(irc), out->txn_id, bench.limits});
+  });
+  CHECK(bench.next(irc)->body == out->body);
+  CHECK_FALSE(bench.next(irc)->suspect);
+  die_in_commit(bench, [&] {
+    bench.done(
+      storage::set_aside{bench.claim_of(irc), out->txn_id, bench.limits, ""});
+  });
+  CHECK(bench.next(irc)->body == out->body);
+  CHECK(bench.stat().dead_items == 0);
   CHECK(numbers_in(bench.drain(irc)) == up_to(120));
 }
 

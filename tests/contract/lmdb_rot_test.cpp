@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 using namespace posthorn;
 using namespace posthorn::contract;
 using storage::lmdb::table;
@@ -178,17 +180,81 @@ TEST_CASE("a rotten use count keeps the batch and loses nothing") {
   CHECK(bench.stat().corrupt_records == 1);
 }
 
-TEST_CASE("a rotten service is named, and the others go on") {
+TEST_CASE("a rotten service is named and paused, keeps what waits, and stops "
+          "neither the sorter nor the others") {
   workbench bench;
   auto irc = bench.service("irc");
   auto log = bench.service("log");
   bench.append(numbered(3));
   bench.route_all({irc, log});
+  bench.limits.max_events = 2;
+  auto first = bench.next(irc);
+  auto second = bench.complete(irc, first->txn_id);
   rig_of(bench).flip_record(table::services, storage::lmdb::service_key(irc));
-  auto error = bench.refused(storage::next{bench.claim_of(irc), {}});
-  CHECK(is(error, ec::store_corrupt));
-  CHECK(text_of(error).find("service number 1 ") != std::string::npos);
-  CHECK(numbers_in(bench.drain(log)) == up_to(3));
+  // It is shown before anybody has touched it.
+  auto row = bench.row(irc);
+  CHECK(row.id == "irc");
+  CHECK(row.paused);
+  CHECK(row.last_error.find("rotten") != std::string::npos);
+  CHECK(row.pending_events == 3);
+  CHECK(bench.row(log).pending_events == 3);
+  CHECK(rig_of(bench).reports.back().find("service number 1 ")
+        != std::string::npos);
+  bench.append(numbered(2, 4));
+  bench.route_all({irc, log}, true);
+  CHECK(bench.stat().corrupt_records == 1);
+  CHECK(bench.row(irc).pending_events == 5);
+  CHECK(is(bench.refused(storage::complete{bench.claim_of(irc), second->txn_id,
+                                           bench.limits}),
+           ec::unknown_transaction));
+  CHECK_FALSE(bench.next(irc));
+  CHECK(numbers_in(bench.drain(log)) == up_to(5));
+  bench.rig->reopen();
+  CHECK(bench.row(irc).paused);
+  bench.done(storage::set_paused{irc, false});
+  auto again = bench.next(irc);
+  CHECK(again->txn_id != first->txn_id);
+  CHECK(again->txn_id != second->txn_id);
+  CHECK(numbers_in(bench.drain(irc)) == up_to(5));
+  CHECK(bench.stat().used_bytes == 0);
+}
+
+TEST_CASE(
+  "a rotten service keeps its dead letters, and no transaction id comes "
+  "again") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  std::set<std::string> ids;
+  bench.append(numbered(2));
+  bench.route_all({irc});
+  auto out = bench.next(irc);
+  ids.insert(out->txn_id);
+  bench.done(storage::set_aside{bench.claim_of(irc), out->txn_id, bench.limits,
+                                "HTTP 400"});
+  bench.append(numbered(1, 3));
+  bench.route_all({irc});
+  ids.insert(bench.next(irc)->txn_id);
+  rig_of(bench).flip_record(table::services, storage::lmdb::service_key(irc));
+  bench.done(storage::set_paused{irc, false});
+  out = bench.next(irc);
+  CHECK(ids.insert(out->txn_id).second);
+  CHECK(numbers_in({out->body}) == std::vector{3});
+  CHECK(bench.row(irc).dead_items == 2);
+  CHECK(std::get<storage::moved>(bench.done(storage::replay{irc, ""})).letters
+        == 2);
+  CHECK(bench.row(irc).dead_items == 0);
+  CHECK(bench.row(irc).dead_bytes == 0);
+}
+
+TEST_CASE("a rotten service whose name is rotten, too, is an error: nothing is "
+          "guessed") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  auto& rig = rig_of(bench);
+  rig.flip_record(table::services, storage::lmdb::service_key(irc));
+  rig.flip_record(table::names, "irc");
+  CHECK(is(bench.refused(storage::next{bench.claim_of(irc), {}}),
+           ec::store_corrupt));
   auto rows = bench.it().services();
   REQUIRE(!rows);
   CHECK(is(rows.error(), ec::store_corrupt));

@@ -126,7 +126,12 @@ class Admin(NodeCase):
                 with self.subTest(method=method, path=asked):
                     reply = self.posthorn.admin(method.upper(), asked)
                     self.assertIn(str(reply.status), methods[method]["responses"])
-                    self.assertEqual(200, reply.status, reply.body)
+                    needed = [
+                        one["name"]
+                        for one in methods[method].get("parameters", [])
+                        if one.get("in") == "query" and one.get("required")
+                    ]
+                    self.assertEqual(400 if needed else 200, reply.status, reply.body)
         reply = self.posthorn.admin("GET", "/admin/v1/nonsense")
         self.assertEqual((404, "M_UNRECOGNIZED"), (reply.status, reply.errcode))
 

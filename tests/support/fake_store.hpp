@@ -4,12 +4,14 @@
 #pragma once
 
 #include "storage/store.hpp"
+#include "storage/trial.hpp"
 
 #include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace posthorn::testing {
@@ -22,6 +24,12 @@ public:
   bool paused = false;
   std::uint32_t failures = 0;
   std::chrono::system_clock::time_point next_attempt;
+  std::uint32_t refusals = 0;
+  std::uint32_t doubts = 0;
+  bool probing = false;
+  storage::trial trial;
+  /// Events that were set aside, and why.
+  std::vector<std::pair<std::string, std::string>> dead;
   std::uint64_t transactions = 0;
   epoch current_epoch = 1;
   /// Word of each mutation, in order: "append", "next", ...
@@ -118,6 +126,10 @@ public:
     return room->second.first;
   }
 
+  caf::expected<dead_page> dead_letters(const dead_query&) const override {
+    return dead_page{};
+  }
+
   caf::expected<storage::store_stat> stat() const override {
     return storage::store_stat{};
   }
@@ -130,9 +142,9 @@ private:
     return fault ? fault(what) : caf::error{};
   }
 
-  static std::uint32_t count(std::uint64_t waiting, const cut_limits& limits) {
+  std::uint32_t count(std::uint64_t waiting, const cut_limits& limits) const {
     return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(waiting, limits.max_events));
+      std::min({waiting, std::uint64_t{limits.max_events}, trial.items_max()}));
   }
 
   storage::reply cut(const cut_limits& limits) {
@@ -142,8 +154,12 @@ private:
       auto made = std::make_shared<outbound>();
       made->txn_id = "t-" + std::to_string(++transactions);
       made->events = count(queue.size(), limits);
+      made->items = made->events;
       for (std::uint32_t i = 0; i < made->events; ++i)
         made->body += queue[i] + " ";
+      refusals = 0;
+      doubts = 0;
+      probing = false;
       open = made;
     }
     if (!open)
@@ -151,6 +167,10 @@ private:
     auto copy = std::make_shared<outbound>(*open);
     copy->failures = failures;
     copy->next_attempt = next_attempt;
+    copy->refusals = refusals;
+    copy->doubts = doubts;
+    copy->probing = probing;
+    copy->suspect = trial.poison != 0;
     return outbound_ptr{copy};
   }
 
@@ -194,9 +214,67 @@ private:
     if (!open || open->txn_id != x.txn_id)
       return fault_of(ec::unknown_transaction);
     queue.erase(queue.begin(), queue.begin() + open->events);
+    trial.accept(open->items);
     open = nullptr;
     failures = 0;
     return cut(x.limits);
+  }
+
+  answer run(const storage::recut& x) {
+    if (auto e = trouble("recut"))
+      return e;
+    if (x.who.epoch != current_epoch)
+      return fault_of(ec::fenced);
+    if (!open || open->txn_id != x.txn_id)
+      return fault_of(ec::unknown_transaction);
+    trial.give_up(x.why, open->items, open->body.size());
+    open = nullptr;
+    next_attempt = {};
+    const auto held = std::pair{refusals, doubts};
+    cut(x.limits);
+    if (x.why == recut_reason::renewed)
+      std::tie(refusals, doubts) = held;
+    return cut(x.limits);
+  }
+
+  answer run(const storage::set_aside& x) {
+    if (auto e = trouble("set_aside"))
+      return e;
+    if (x.who.epoch != current_epoch)
+      return fault_of(ec::fenced);
+    if (!open || (!x.txn_id.empty() && open->txn_id != x.txn_id))
+      return fault_of(ec::unknown_transaction);
+    for (std::uint32_t i = 0; i < open->events; ++i) {
+      dead.emplace_back(queue.front(), x.reason);
+      queue.pop_front();
+    }
+    trial.set_aside(open->items);
+    open = nullptr;
+    next_attempt = {};
+    if (queue.empty()) {
+      failures = 0;
+      trial = {};
+    }
+    return cut(x.limits);
+  }
+
+  answer run(const storage::replay& x) {
+    if (auto e = trouble("replay"))
+      return e;
+    for (const auto& one : dead)
+      queue.push_back(one.first);
+    auto count = dead.size();
+    dead.clear();
+    return x.txn_id.empty() ? storage::reply{storage::moved{count, false}}
+                            : storage::reply{storage::moved{}};
+  }
+
+  answer run(const storage::drop&) {
+    if (auto e = trouble("drop"))
+      return e;
+    auto count = dead.size();
+    dead.clear();
+    return storage::reply{storage::moved{count, false}};
   }
 
   answer run(const storage::fail& x) {
@@ -205,6 +283,9 @@ private:
     if (x.who.epoch != current_epoch)
       return fault_of(ec::fenced);
     failures = x.what.failures;
+    refusals = x.what.refusals;
+    doubts = x.what.doubts;
+    probing = x.what.probing;
     next_attempt = x.what.next_attempt;
     return storage::reply{storage::nothing_more{}};
   }

@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct courier_script {
   /// Answers in order; when they are used up, `otherwise`.
   std::deque<int> answers;
   int otherwise = 200;
+  /// When set, answers instead of both; nothing for what they say.
+  std::function<std::optional<answer>(const exchange&)> react;
 
   struct request {
     long at = 0;
@@ -29,6 +32,8 @@ struct courier_script {
     std::string body;
     std::string url;
     std::string bearer;
+    /// Whether the service answered 2xx, as far as `react` says.
+    bool accepted = false;
   };
 
   std::vector<request> requests;
@@ -75,6 +80,14 @@ scripted_courier(courier_actor::stateful_pointer<courier_state> self,
                                *what->body, what->base + what->target,
                                what->bearer});
       plan.open_max = std::max(plan.open_max, ++plan.open);
+      if (plan.react) {
+        if (auto how = plan.react(*what)) {
+          --plan.open;
+          plan.requests.back().accepted = how->what == outcome::accepted;
+          promise.deliver(answer_ptr{std::make_shared<answer>(*how)});
+          return promise;
+        }
+      }
       int status = plan.otherwise;
       if (!plan.answers.empty()) {
         status = plan.answers.front();

@@ -26,6 +26,8 @@ struct service_rig : virtual_time {
     config->registration.url = "http://bridge:1/base";
     config->registration.hs_token = "hs1";
     config->recovery.jitter = false;
+    // What is held against a transaction has tests of its own.
+    config->delivery.poison_attempts = 0;
     service_wiring wiring;
     wiring.who = {1, 1};
     wiring.config = config;

@@ -69,6 +69,8 @@ TEST_CASE_FIXTURE(fixture, "only server_name has to be given") {
   CHECK(config.delivery.max_bytes == 1024 * 1024);
   CHECK(config.delivery.connect_timeout == milliseconds{15'000});
   CHECK(config.delivery.timeout == milliseconds{60'000});
+  CHECK(config.delivery.poison_attempts == 5);
+  CHECK_FALSE(config.delivery.legacy_path);
   CHECK(config.limits.max_request == 16u << 20);
   CHECK(config.limits.max_store == std::uint64_t{16} << 30);
   CHECK_FALSE(found.own.has_value());
@@ -98,7 +100,8 @@ TEST_CASE_FIXTURE(fixture, "every key can be given") {
                       " connect_timeout: 5s, timeout: 2m}\n"
                       "limits: {max_request: 1MiB, max_store: 1GiB}\n"
                       "services:\n"
-                      "  irc: {delivery: {max_bytes: 5MiB},"
+                      "  irc: {delivery: {max_bytes: 5MiB, poison_attempts: 0,"
+                      "        legacy_path: true},"
                       " recovery: {max_backoff: 10s}}\n");
   CHECK(lines(found.errors) == std::vector<std::string>{});
   CHECK(lines(found.warnings)
@@ -125,11 +128,14 @@ TEST_CASE_FIXTURE(fixture, "every key can be given") {
   CHECK(irc.registration.id == "irc");
   CHECK(irc.delivery.max_bytes == 5u << 20);
   CHECK(irc.delivery.max_events == 50);
+  CHECK(irc.delivery.poison_attempts == 0);
+  CHECK(irc.delivery.legacy_path);
   CHECK(irc.delivery.timeout == milliseconds{120'000});
   CHECK(irc.recovery.initial_backoff == milliseconds{1'000});
   CHECK(irc.recovery.max_backoff == milliseconds{10'000});
   CHECK_FALSE(irc.recovery.jitter);
   CHECK(xmpp.delivery.max_bytes == 64u << 10);
+  CHECK(xmpp.delivery.poison_attempts == 5);
   CHECK(xmpp.recovery.max_backoff == milliseconds{3'600'000});
 }
 
@@ -191,6 +197,11 @@ TEST_CASE_FIXTURE(fixture, "durations, sizes and counts have ranges") {
   CHECK(refused("delivery: {max_bytes: 512B}\n", "delivery.max_bytes"));
   CHECK(refused("delivery: {max_bytes: 257MiB}\n", "delivery.max_bytes"));
   CHECK(refused("delivery: {timeout: 9ms}\n", "delivery.timeout"));
+  CHECK(
+    refused("delivery: {poison_attempts: 1001}\n", "delivery.poison_attempts"));
+  CHECK(
+    refused("delivery: {poison_attempts: -1}\n", "delivery.poison_attempts"));
+  CHECK(refused("delivery: {legacy_path: 1}\n", "delivery.legacy_path"));
   CHECK(
     refused("delivery: {connect_timeout: 2h}\n", "delivery.connect_timeout"));
   CHECK(refused("limits: {max_request: 63KiB}\n", "limits.max_request"));

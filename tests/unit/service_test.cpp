@@ -86,7 +86,7 @@ TEST_CASE_FIXTURE(fixture,
 
 TEST_CASE_FIXTURE(fixture, "retry attempts at once; if that fails the backoff "
                            "goes on where it was") {
-  script->otherwise = 500;
+  script->otherwise = dead;
   start();
   arrive(1);
   run_for(20s);

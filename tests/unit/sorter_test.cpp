@@ -24,6 +24,7 @@ service_actor::behavior_type counting_service(service_actor::pointer,
     [](retry_atom) { return false; },
     [](pause_atom, bool) { return storage::nothing_more{}; },
     [](const service_config_ptr&) {},
+    [](skip_atom) { return skip_answer::nothing_open; },
     [](drain_atom) { return storage::nothing_more{}; },
     [](attempt_atom, std::uint64_t) {},
   };

@@ -121,6 +121,9 @@ void read_delivery(yaml_reader& in, delivery_settings& out) {
        out.connect_timeout);
   take(section->duration("timeout", bounds::timeout_min, bounds::timeout_max),
        out.timeout);
+  take(section->integer("poison_attempts", 0, bounds::poison_attempts_max),
+       out.poison_attempts);
+  take(section->boolean("legacy_path"), out.legacy_path);
   section->refuse_unknown_keys();
 }
 

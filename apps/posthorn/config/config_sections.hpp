@@ -22,6 +22,7 @@ inline constexpr milliseconds backoff_max{24 * 3'600'000};
 inline constexpr milliseconds timeout_min{10};
 inline constexpr milliseconds timeout_max{3'600'000};
 inline constexpr std::uint32_t events_max = 10'000;
+inline constexpr std::uint32_t poison_attempts_max = 1'000;
 /// Of a transaction's body. One event of 64 KiB always goes, whatever this is.
 inline constexpr std::uint64_t body_min = std::uint64_t{1} << 10;
 inline constexpr std::uint64_t body_max = std::uint64_t{256} << 20;

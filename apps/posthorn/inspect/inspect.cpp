@@ -31,12 +31,14 @@ std::string span(const json& x, const char* key) {
 
 void print_services(const json& services, std::ostream& out) {
   table shown{{"SERVICE", "STATE", "OWNER", "PENDING", "OLDEST",
-               "LAST TRANSACTION", "FAILURES", "NEXT ATTEMPT", "LAST ERROR"}};
+               "LAST TRANSACTION", "DEAD", "FAILURES", "NEXT ATTEMPT",
+               "LAST ERROR"}};
   for (const auto& x : services)
     shown.add({word(x, "id"), word(x, "state"), word(x, "owner"),
                word(x, "pending_events"), span(x, "oldest_pending_seconds"),
-               word(x, "last_transaction"), word(x, "failures"),
-               span(x, "next_attempt_seconds"), word(x, "last_error")});
+               word(x, "last_transaction"), word(x, "dead_letters"),
+               word(x, "failures"), span(x, "next_attempt_seconds"),
+               word(x, "last_error")});
   shown.print(out);
 }
 

@@ -140,6 +140,7 @@ caf::error node::spawn_actors() {
   shown.metrics = metrics_;
   shown.sorter = sorter_;
   shown.server_name = setup_.config.server_name;
+  shown.writer = writer_;
   if (!setup_.config.admin_token.empty())
     shown.admin_token = digest_of(setup_.config.admin_token);
   shown.not_ready = [this]() -> std::optional<std::string> {
