@@ -23,6 +23,6 @@ std::string transaction_id(const service_state& state);
 
 /// As store::services().
 caf::expected<std::vector<service_row>>
-read_services(transaction& txn, const lmdb_options& options);
+read_services(transaction& txn, session_book& sessions);
 
 } // namespace posthorn::storage::lmdb
