@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct session_request {
   std::string address;
   /// The program's version.
   std::string version;
+  /// As pulse::services.
+  std::uint64_t services = 0;
 };
 
 /// A session that was opened.
@@ -96,6 +99,17 @@ struct lease_list {
   /// Grows with each grant and each giving back.
   std::uint64_t changes = 0;
   std::vector<lease_row> rows;
+};
+
+/// The cluster as one node sees it.
+struct cluster_view {
+  /// That node, and its session.
+  std::string self;
+  session_no session = 0;
+  std::vector<node_row> nodes;
+  /// By lease name: who was granted it last. Whether that node is alive, nodes
+  /// says.
+  std::map<std::string, std::string> owners;
 };
 
 /// What may be asked of a service's owner through the store. On disk, do not

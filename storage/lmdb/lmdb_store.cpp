@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/lmdb/lmdb_store.hpp"
 
+#include "messages/tenure.hpp"
 #include "storage/lmdb/calls.hpp"
 #include "storage/lmdb/commit_scope.hpp"
 #include "storage/lmdb/directory.hpp"
@@ -12,7 +13,6 @@
 #include "storage/lmdb/services.hpp"
 
 #include <sys/random.h>
-#include <time.h>
 
 #include <cerrno>
 #include <cstring>
@@ -27,14 +27,6 @@ using namespace lmdb;
 constexpr std::uint64_t head_room = 64ull * 1024 * 1024;
 
 constexpr std::chrono::minutes reader_check_interval{1};
-
-std::chrono::milliseconds boot_time() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::chrono::seconds{now.tv_sec}
-         + std::chrono::duration_cast<std::chrono::milliseconds>(
-           std::chrono::nanoseconds{now.tv_nsec});
-}
 
 std::string kernel_boot_id() {
   std::ifstream file{"/proc/sys/kernel/random/boot_id"};

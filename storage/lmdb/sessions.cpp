@@ -83,6 +83,7 @@ caf::expected<reply> apply(commit_scope& scope, const open_session& what) {
   record.heard_ms = scope.options.lease_clock().count();
   record.ttl_ms = request.ttl.count();
   record.state = static_cast<std::uint8_t>(node_state::up);
+  record.services = request.services;
   record.boot = scope.options.boot_id;
   record.address = request.address;
   record.version = request.version;
