@@ -131,6 +131,13 @@ public:
     return found != waiting_calls.end() && !found->second.empty();
   }
 
+  node_row* find_node(const std::string& name) {
+    for (auto& one : node_rows)
+      if (one.name == name)
+        return &one;
+    return nullptr;
+  }
+
   std::string unblock() override {
     ++unblocked;
     return {};
@@ -233,13 +240,6 @@ private:
   answer run(const storage::enroll& x) {
     return storage::reply{
       storage::enrolled{std::vector<service_no>(x.ids.size(), 1)}};
-  }
-
-  node_row* find_node(const std::string& name) {
-    for (auto& one : node_rows)
-      if (one.name == name)
-        return &one;
-    return nullptr;
   }
 
   answer run(const storage::open_session& x) {
