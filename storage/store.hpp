@@ -141,10 +141,9 @@ struct learn {
   room_changes_ptr what;
 };
 
-using mutation
-  = std::variant<append, route, next, complete, fail, set_paused, enroll,
-                 open_session, heartbeat, close_session, take_lease, give_lease,
-                 call, take_calls, learn>;
+using mutation = std::variant<append, route, next, complete, fail, set_paused,
+                              enroll, open_session, heartbeat, close_session,
+                              take_lease, give_lease, call, take_calls, learn>;
 
 // -- answers ------------------------------------------------------------------
 

@@ -53,9 +53,8 @@ cluster_situation cluster_state::situation() const {
   }
   for (const auto& entry : asking)
     now.taken.push_back(entry.first);
-  now.sorter_taken
-    = now.sorter_taken || held.count(sorter_lease) > 0
-      || asking.count(sorter_lease) > 0;
+  now.sorter_taken = now.sorter_taken || held.count(sorter_lease) > 0
+                     || asking.count(sorter_lease) > 0;
   for (const auto& [which, what] : held)
     if (what.giving || which == sorter_lease)
       now.taken.push_back(which);
@@ -88,8 +87,8 @@ void cluster_state::take(const std::string& which) {
   self
     ->request(wiring.writer, caf::infinite,
               storage::take_lease{{which, wiring.self.node, session}})
-    .then([this, in = session](
-            const lease& got) { taken(got.name, got.epoch, in); },
+    .then([this,
+           in = session](const lease& got) { taken(got.name, got.epoch, in); },
           [this, which](const caf::error& why) {
             asking.erase(which);
             unsettled = true;
@@ -111,8 +110,8 @@ void cluster_state::taken(const std::string& which, posthorn::epoch under,
   const auto deliverer = deliverers.find(which);
   const bool wanted = which == sorter_lease || deliverer != deliverers.end();
   auto& mine = held[which];
-  mine = {under, wanted && which != sorter_lease ? deliverer->second
-                                                : service_actor{},
+  mine = {under,
+          wanted && which != sorter_lease ? deliverer->second : service_actor{},
           false};
   if (leaving || !wanted)
     return give(which);
@@ -131,8 +130,9 @@ void cluster_state::give(const std::string& which) {
   const auto done = [this, which, under = mine.epoch](
                       const storage::nothing_more&) { given(which, under); };
   // An actor that has ended writes no more.
-  const auto ended
-    = [this, which, under = mine.epoch](const caf::error&) { given(which, under); };
+  const auto ended = [this, which, under = mine.epoch](const caf::error&) {
+    given(which, under);
+  };
   if (which == sorter_lease)
     self->request(wiring.sorter, caf::infinite, drain_atom::value)
       .then(done, ended);

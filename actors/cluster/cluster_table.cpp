@@ -38,7 +38,8 @@ struct share {
 share share_of(std::size_t services, std::size_t nodes, std::size_t index) {
   const auto least = services / nodes;
   const auto more = services % nodes;
-  return {least + (index < more ? 1 : 0), least * index + std::min(index, more)};
+  return {least + (index < more ? 1 : 0),
+          least * index + std::min(index, more)};
 }
 
 } // namespace

@@ -61,11 +61,9 @@ caf::result<bool> service_state::ask_owner() {
   self
     ->request(wiring.writer, caf::infinite,
               storage::call{wiring.who.service, call_kind::retry})
-    .then([promise](
-            const storage::called& x) mutable { promise.deliver(x.open); },
-          [promise](caf::error& why) mutable {
-            promise.deliver(std::move(why));
-          });
+    .then(
+      [promise](const storage::called& x) mutable { promise.deliver(x.open); },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
   return promise;
 }
 

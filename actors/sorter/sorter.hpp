@@ -79,8 +79,8 @@ struct sorter_state {
   /// Something arrived while a page was in hand.
   bool again = false;
   bool draining = false;
-  /// The lease was granted, and perhaps held by another meanwhile: what is known
-  /// of rooms may be old.
+  /// The lease was granted, and perhaps held by another meanwhile: what is
+  /// known of rooms may be old.
   bool fresh = false;
   std::vector<caf::typed_response_promise<storage::nothing_more>> drained;
 

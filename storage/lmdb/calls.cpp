@@ -63,8 +63,7 @@ caf::expected<reply> apply(commit_scope& scope, const take_calls& what) {
         break;
       service_call one;
       one.service = load_big_endian<service_no>(walk.key().substr(8));
-      auto record
-        = decode<call_record>(table::calls, walk.key(), walk.value());
+      auto record = decode<call_record>(table::calls, walk.key(), walk.value());
       // Who looks once too often does no harm.
       one.kinds = record ? record->kinds : bit(call_kind::wake);
       result.what.push_back(one);

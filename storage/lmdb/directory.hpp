@@ -3,7 +3,6 @@
 #pragma once
 
 #include <caf/expected.hpp>
-
 #include <sys/types.h>
 
 #include <filesystem>

@@ -237,9 +237,8 @@ reading::~reading() {
 }
 
 writing::writing(environment& env) : transaction{env} {
-  good(env.begin(map_use_, [this] {
-    return mdb_txn_begin(env_.raw(), nullptr, 0, &txn_);
-  }));
+  good(env.begin(
+    map_use_, [this] { return mdb_txn_begin(env_.raw(), nullptr, 0, &txn_); }));
 }
 
 writing::~writing() {

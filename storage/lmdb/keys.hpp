@@ -52,9 +52,9 @@ enum class table : std::uint8_t {
 
 /// By table, LMDB's name for it; null where the number has no table.
 inline constexpr std::array<const char*, 18> table_names
-  = {"meta",    "pool",   "parcels", "queue",   "services",   "names",
+  = {"meta",    "pool",   "parcels",    "queue",  "services", "names",
      "leases",  "seen",   "seen_order", "shared", "rotten",   "members",
-     "aliases", "newest", nullptr,   nullptr,   "nodes",      "calls"};
+     "aliases", "newest", nullptr,      nullptr,  "nodes",    "calls"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.

@@ -73,8 +73,7 @@ caf::expected<reply> apply(commit_scope& scope, const take_lease& what) {
   auto lease = find_lease(scope.txn, request.name);
   if (!lease)
     return lease.error();
-  auto own = lease->holder == request.node
-             && lease->session == request.session;
+  auto own = lease->holder == request.node && lease->session == request.session;
   if (!own && is_held(*lease, scope.sessions))
     return fault(ec::lease_held,
                  "lease " + request.name + ": held by node " + lease->holder);

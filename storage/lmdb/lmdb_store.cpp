@@ -176,7 +176,8 @@ caf::error lmdb_store::open_tables() {
   for (std::size_t i = 0; i < table_names.size(); ++i)
     if (table_names[i] == nullptr)
       continue;
-    else if ((code = env_->open_table(txn.raw(), static_cast<table>(i), true)) != 0)
+    else if ((code = env_->open_table(txn.raw(), static_cast<table>(i), true))
+             != 0)
       return env_->failure(code, std::string{"cannot open the table "}
                                    + table_names[i]);
   if (fresh) {
@@ -215,8 +216,8 @@ int lmdb_store::attempt(std::span<const mutation> work,
   }
   auto count = *stored;
   session_book sessions{txn, options_, *nodes_};
-  commit_scope scope{options_, prefix_, txn,      count,
-                     verified_, rot_,   sessions, *nodes_};
+  commit_scope scope{options_,  prefix_, txn,      count,
+                     verified_, rot_,    sessions, *nodes_};
   for (auto& each : work) {
     answers.push_back(
       std::visit([&scope](auto& what) { return apply(scope, what); }, each));

@@ -52,9 +52,9 @@ struct lmdb_options {
 
 /// Opens the store in `options.directory`, making it if there is none. Several
 /// processes of a host may have it open, each of them once. Errors:
-/// store_locked (it is open in this process), store_version (made by another format version), store_corrupt
-/// (names the record), store_failed (directory and reason), bad_config (a
-/// network file system).
+/// store_locked (it is open in this process), store_version (made by another
+/// format version), store_corrupt (names the record), store_failed (directory
+/// and reason), bad_config (a network file system).
 caf::expected<std::unique_ptr<store>> open_lmdb(lmdb_options options);
 
 } // namespace posthorn::storage

@@ -123,8 +123,9 @@ bool node_locks::is_held(std::string_view name) const {
 // -- writer_lock --------------------------------------------------------------
 
 writer_lock::writer_lock(const std::filesystem::path& directory)
-  : path_{directory / "write.lock"},
-    file_{open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)} {
+  : path_{directory / "write.lock"}, file_{open(path_.c_str(),
+                                                O_RDWR | O_CREAT | O_CLOEXEC,
+                                                0600)} {
   // nop
 }
 

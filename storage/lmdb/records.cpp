@@ -86,8 +86,9 @@ std::optional<node_record> decode_node(std::string_view key,
     return std::nullopt;
   std::memcpy(&fixed, bytes.data(), sizeof(fixed));
   bytes.remove_prefix(sizeof(fixed));
-  if (bytes.size() != std::size_t{fixed.boot_bytes} + fixed.address_bytes
-                        + fixed.version_bytes)
+  if (bytes.size()
+      != std::size_t{fixed.boot_bytes} + fixed.address_bytes
+           + fixed.version_bytes)
     return std::nullopt;
   result.boot = bytes.substr(0, fixed.boot_bytes);
   result.address = bytes.substr(fixed.boot_bytes, fixed.address_bytes);

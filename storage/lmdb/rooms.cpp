@@ -168,7 +168,8 @@ caf::expected<reply> apply(commit_scope& scope, const learn& what) {
   if (auto lease = check_lease(scope.txn, sorter_lease, what.epoch); !lease)
     return lease.error();
   auto& env = scope.txn.env();
-  if (auto error = env.lacks_room(scope.txn, scope.written + estimate(*what.what)))
+  if (auto error
+      = env.lacks_room(scope.txn, scope.written + estimate(*what.what)))
     return *error;
   taking step{scope, false};
   for (auto& each : what.what->memberships)

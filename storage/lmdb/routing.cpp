@@ -386,8 +386,8 @@ void route_step::cut_idle() {
     auto& queue = queues_.at(each.service);
     auto& state = queue.state;
     // Where another node delivers, more may come until it is told.
-    if (each.cut_when_idle && own_.count(each.service) > 0 && state.failures == 0 && state.paused == 0
-        && state.open == 0)
+    if (each.cut_when_idle && own_.count(each.service) > 0
+        && state.failures == 0 && state.paused == 0 && state.open == 0)
       cut(scope_, queue, each.limits);
   }
 }

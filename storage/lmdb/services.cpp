@@ -144,8 +144,8 @@ std::string transaction_id(const service_state& state) {
   return result + "-" + std::to_string(state.transaction);
 }
 
-caf::expected<std::vector<service_row>>
-read_services(transaction& txn, session_book& sessions) {
+caf::expected<std::vector<service_row>> read_services(transaction& txn,
+                                                      session_book& sessions) {
   std::vector<service_row> rows;
   walker walk{txn, table::services};
   for (auto more = walk.seek(service_key(0)); more; more = walk.step()) {

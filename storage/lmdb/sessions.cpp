@@ -13,8 +13,7 @@ namespace {
 caf::error check_request(const session_request& what) {
   if (what.node.empty() || what.node.size() > node_name_max
       || what.node.find('/') != std::string::npos)
-    return fault(ec::bad_config, "node \"" + what.node
-                                   + "\": a name has 1 to "
+    return fault(ec::bad_config, "node \"" + what.node + "\": a name has 1 to "
                                    + std::to_string(node_name_max)
                                    + " bytes and no slash");
   if (what.ttl.count() <= 0)
@@ -136,8 +135,8 @@ caf::expected<std::vector<node_row>> read_nodes(transaction& txn,
     row.ttl = std::chrono::milliseconds{record->ttl_ms};
     row.silent = row.ttl;
     if (record->boot == options.boot_id)
-      row.silent = options.lease_clock()
-                   - std::chrono::milliseconds{record->heard_ms};
+      row.silent
+        = options.lease_clock() - std::chrono::milliseconds{record->heard_ms};
     row.services = record->services;
     row.address = std::move(record->address);
     row.version = std::move(record->version);

@@ -162,8 +162,9 @@ TEST_CASE("a node that leaves gives everything and takes nothing; the others "
   CHECK(all.count("a") == 0);
 }
 
-TEST_CASE("while the nodes' lists differ, what is free is taken by who can, and "
-          "nothing is given up") {
+TEST_CASE(
+  "while the nodes' lists differ, what is free is taken by who can, and "
+  "nothing is given up") {
   model all{9};
   all.join("a");
   all.settle();

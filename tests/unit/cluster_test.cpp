@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cluster actor over a fake store, in virtual time.
 #include "actors/cluster/cluster.hpp"
-
 #include "actors/storage/storage_actor.hpp"
 #include "tests/support/fake_store.hpp"
 #include "tests/support/virtual_time.hpp"
@@ -172,8 +171,9 @@ TEST_CASE_FIXTURE(fixture, "one heartbeat keeps all leases, several in a ttl") {
   CHECK(count("heartbeat") <= 18);
 }
 
-TEST_CASE_FIXTURE(fixture, "when heartbeats fail, the node's own deadline comes "
-                           "before the ttl has passed") {
+TEST_CASE_FIXTURE(fixture,
+                  "when heartbeats fail, the node's own deadline comes "
+                  "before the ttl has passed") {
   start();
   store->fault = [](const std::string& what) {
     return what == "heartbeat" ? fault(ec::store_failed, "disk") : caf::error{};

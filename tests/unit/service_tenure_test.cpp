@@ -35,7 +35,8 @@ struct fixture : service_rig {
 
 TEST_SUITE_BEGIN("service tenure");
 
-TEST_CASE_FIXTURE(fixture, "without the lease nothing is sent, whatever comes") {
+TEST_CASE_FIXTURE(fixture,
+                  "without the lease nothing is sent, whatever comes") {
   start();
   revoke();
   arrive(2);
@@ -121,8 +122,9 @@ TEST_CASE_FIXTURE(fixture, "what another node has finished meanwhile is not "
   CHECK(script->requests[1].txn_id == "t-2");
 }
 
-TEST_CASE_FIXTURE(fixture, "a service that is DOWN hands over its failures with "
-                           "the lease") {
+TEST_CASE_FIXTURE(fixture,
+                  "a service that is DOWN hands over its failures with "
+                  "the lease") {
   script->answers = {500};
   start();
   arrive(1);

@@ -27,9 +27,9 @@ namespace posthorn {
 /// undone in a certain order by hand; destruction ends everything.
 class node {
 public:
-  /// Opens the store, joins those who share it, spawns the actors and listens. `reread`
-  /// loads the configuration again for a reload, on any thread. Errors: those
-  /// of open_lmdb() and listen().
+  /// Opens the store, joins those who share it, spawns the actors and listens.
+  /// `reread` loads the configuration again for a reload, on any thread.
+  /// Errors: those of open_lmdb() and listen().
   static caf::expected<std::unique_ptr<node>>
   start(loaded what, std::function<loaded()> reread);
 
