@@ -3,7 +3,6 @@
 
 #include "actors/intake/slicer.hpp"
 
-#include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -45,7 +44,7 @@ refusal refusal_for(const caf::error& why) {
 feed_api::feed_api(caf::actor_system& sys, intake_actor intake,
                    courier_actor courier,
                    std::shared_ptr<const feed_directory> feeds)
-  : sys_{sys}, intake_{std::move(intake)}, queries_{sys, std::move(courier)},
+  : appending_{sys, std::move(intake)}, queries_{sys, std::move(courier)},
     feeds_{std::move(feeds)} {}
 
 void feed_api::replace(std::shared_ptr<const feed_directory> feeds) {
@@ -131,15 +130,8 @@ void feed_api::take_transaction(const std::string& feed,
     sliced->feed = feed;
     sliced->txn_id = txn_id;
     sliced->received = std::chrono::system_clock::now();
-    caf::error why;
-    caf::scoped_actor self{sys_};
-    self
-      ->request(
-        intake_, caf::duration{commit_patience},
-        storage::append{std::make_shared<const batch>(std::move(*sliced))})
-      .receive([](const receipt&) {},
-               [&](caf::error& error) { why = std::move(error); });
-    if (why)
+    if (const auto why = appending_.take(
+          std::make_shared<const batch>(std::move(*sliced)), commit_patience))
       return refuse(why);
   }
   response.status = 200;

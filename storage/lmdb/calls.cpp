@@ -42,6 +42,17 @@ void ring(commit_scope& scope, service_no service, const lease_state& owner,
     put_record(scope.txn, table::calls, key, call_record{0, kinds, {}});
 }
 
+bool wake_owner(commit_scope& scope, service_no service, const std::string& id,
+                session_no mine) {
+  auto owner = find_lease(scope.txn, lease_name(id));
+  // A rotten one keeps its owner from writing, and so from sending.
+  if (!owner)
+    return false;
+  if (owner->session != mine)
+    ring(scope, service, *owner, call_kind::wake);
+  return owner->session == mine;
+}
+
 caf::expected<reply> apply(commit_scope& scope, const call& what) {
   auto state = find_service(scope.txn, what.service);
   if (!state)

@@ -5,6 +5,8 @@
 #include "storage/lmdb/commit_scope.hpp"
 #include "storage/store.hpp"
 
+#include <string>
+
 namespace posthorn::storage::lmdb {
 
 caf::expected<reply> apply(commit_scope& scope, const call& what);
@@ -14,6 +16,11 @@ caf::expected<reply> apply(commit_scope& scope, const take_calls& what);
 /// that nobody holds has nobody to ask.
 void ring(commit_scope& scope, service_no service, const lease_state& owner,
           call_kind kind);
+
+/// Rings a service's owner because something was queued, unless it is the
+/// session `mine`. Answers whether it is.
+bool wake_owner(commit_scope& scope, service_no service, const std::string& id,
+                session_no mine);
 
 /// Deletes what was asked in sessions that are over.
 void forget_calls(commit_scope& scope);

@@ -178,17 +178,9 @@ routed route_step::carry_out() {
 void route_step::tell_owners() {
   std::sort(reached_.begin(), reached_.end());
   reached_.erase(std::unique(reached_.begin(), reached_.end()), reached_.end());
-  for (auto service : reached_) {
-    auto& queue = queues_.at(service);
-    auto owner = find_lease(scope_.txn, lease_name(queue.state.id));
-    // A rotten one keeps its owner from writing, and so from sending.
-    if (!owner)
-      continue;
-    if (owner->session == session_)
+  for (auto service : reached_)
+    if (wake_owner(scope_, service, queues_.at(service).state.id, session_))
       own_.insert(service);
-    else
-      ring(scope_, service, *owner, call_kind::wake);
-  }
 }
 
 void route_step::place(const parcel& what) {

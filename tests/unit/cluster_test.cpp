@@ -63,6 +63,7 @@ sorter_actor::behavior_type sorting(sorter_actor::pointer,
       return storage::nothing_more{};
     },
     [](poll_atom) {},
+    [](gather_atom) {},
   };
 }
 
