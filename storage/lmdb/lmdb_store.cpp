@@ -150,7 +150,7 @@ caf::error lmdb_store::open() {
 }
 
 caf::error lmdb_store::open_tables() {
-  if (auto error = writer_->lock())
+  if (auto error = writer_->lock_at_start())
     return error;
   scope_guard turn{[this] { writer_->unlock(); }};
   writing txn{*env_};

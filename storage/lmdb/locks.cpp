@@ -8,13 +8,21 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 namespace posthorn::storage::lmdb {
 
 namespace {
+
+/// How long a start waits for others to finish writing, for how long it lets
+/// one be that is stopped, and how often it looks.
+constexpr std::chrono::seconds start_patience{30};
+constexpr std::chrono::seconds stopped_patience{3};
+constexpr std::chrono::milliseconds start_pause{5};
 
 struct flock whole_file(short type) {
   struct flock result {};
@@ -143,21 +151,45 @@ caf::error writer_lock::lock() {
   return {};
 }
 
+caf::error writer_lock::lock_at_start() {
+  using std::chrono::steady_clock;
+  const auto began = steady_clock::now();
+  auto lock = whole_file(F_WRLCK);
+  while (fcntl(file_, F_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+      return failure(path_, "cannot lock");
+    const auto waited = steady_clock::now() - began;
+    if (waited > start_patience)
+      return fault(ec::store_failed, "store " + path_.string() + ": process "
+                                       + std::to_string(holder())
+                                       + " does not stop writing");
+    if (waited > stopped_patience)
+      end_stopped_holder();
+    std::this_thread::sleep_for(start_pause);
+  }
+  return {};
+}
+
 void writer_lock::unlock() {
   auto lock = whole_file(F_UNLCK);
   (void)fcntl(file_, F_SETLK, &lock);
 }
 
-std::string writer_lock::end_stopped_holder() const {
+pid_t writer_lock::holder() const {
   auto lock = whole_file(F_WRLCK);
   if (fcntl(file_, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK
       || lock.l_pid <= 1)
-    return {};
-  auto state = state_of(lock.l_pid);
+    return 0;
+  return lock.l_pid;
+}
+
+std::string writer_lock::end_stopped_holder() const {
+  const auto who = holder();
+  const auto state = who != 0 ? state_of(who) : 0;
   if (state != 'T' && state != 't')
     return {};
-  auto process = std::to_string(lock.l_pid);
-  if (kill(lock.l_pid, SIGKILL) != 0)
+  auto process = std::to_string(who);
+  if (kill(who, SIGKILL) != 0)
     return "process " + process
            + " is stopped in the middle of a commit, which keeps all others "
              "from writing, and cannot be killed: "

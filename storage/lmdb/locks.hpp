@@ -5,6 +5,7 @@
 
 #include <caf/error.hpp>
 #include <caf/expected.hpp>
+#include <sys/types.h>
 
 #include <filesystem>
 #include <map>
@@ -57,6 +58,11 @@ public:
 
   /// Waits for it. Errors: store_failed.
   caf::error lock();
+
+  /// As lock(), for who has nobody else to look after a stopped holder: ends
+  /// one, and gives up after half a minute. Errors: store_failed (names the
+  /// holder).
+  caf::error lock_at_start();
   void unlock();
 
   /// Kills the process that holds the lock if it is stopped. Nothing else lets
@@ -66,6 +72,9 @@ public:
   std::string end_stopped_holder() const;
 
 private:
+  /// The process that holds it; 0 for none, or none that can be told.
+  pid_t holder() const;
+
   std::filesystem::path path_;
   int file_ = -1;
 };

@@ -17,6 +17,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 namespace posthorn {
@@ -26,6 +27,9 @@ namespace {
 /// How long a stop waits for open requests. What is not answered by then is
 /// sent again at the next start, with the same id and the same bytes.
 constexpr std::chrono::milliseconds drain_timeout{30'000};
+
+/// How long who has just connected to a node that stops has for a request.
+constexpr std::chrono::milliseconds first_request_time{1'000};
 
 } // namespace
 
@@ -183,8 +187,11 @@ void node::drain() {
   // Where others listen on the same socket, who connects from now on is theirs:
   // nobody is refused. Else a refusal with a reason is better than a closed
   // door.
-  if (setup_.config.listen.kind == address_kind::inherited)
+  if (setup_.config.listen.kind == address_kind::inherited) {
+    feed_listener_->stop_accepting();
+    std::this_thread::sleep_for(first_request_time);
     feed_listener_->stop(drain_timeout);
+  }
   self->request(intake_, patience, drain_atom::value).receive(done, ignore);
   leaving.receive(done, ignore);
 }
