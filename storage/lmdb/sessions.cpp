@@ -21,6 +21,31 @@ caf::error check_request(const session_request& what) {
   return {};
 }
 
+/// How long a dead node is shown.
+constexpr std::chrono::hours gone_after{24};
+
+/// Deletes nodes that will not come back under their name, or that the host has
+/// been restarted without.
+void forget_gone(commit_scope& scope) {
+  const auto oldest = scope.options.lease_clock() - gone_after;
+  std::vector<std::string> gone;
+  {
+    walker walk{scope.txn, table::nodes};
+    for (auto more = walk.seek({"\0", 1}); more; more = walk.step()) {
+      auto record = decode_node(walk.key(), walk.value());
+      if (record
+          && (record->boot != scope.options.boot_id
+              || record->heard_ms < oldest.count()))
+        gone.emplace_back(walk.key());
+    }
+  }
+  for (auto& name : gone)
+    if (!scope.sessions.alive(name, scope.sessions.find(name)->session)) {
+      scope.txn.erase(table::nodes, name);
+      scope.sessions.forget(name);
+    }
+}
+
 caf::error over(const std::string& node, session_no session) {
   return fault(ec::fenced, "node " + node + ": its session "
                              + std::to_string(session) + " is over");
@@ -88,6 +113,7 @@ caf::expected<reply> apply(commit_scope& scope, const open_session& what) {
   record.version = request.version;
   put_node(scope.txn, request.node, std::move(record));
   scope.sessions.forget(request.node);
+  forget_gone(scope);
   forget_calls(scope);
   return posthorn::session{request.node, cluster->last_session};
 }

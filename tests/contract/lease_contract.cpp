@@ -214,6 +214,16 @@ TEST_CASE("the list of nodes says who is alive and who is leaving") {
   CHECK(bench.node("b").alive);
 }
 
+TEST_CASE("a node that has been dead for a day is forgotten when one joins") {
+  two_nodes bench;
+  bench.rig->lease_now += 23h;
+  bench.session("b");
+  CHECK(bench.node("a").session != 0);
+  bench.rig->lease_now += 2h;
+  bench.session("b");
+  CHECK(bench.node("a").session == 0);
+}
+
 TEST_CASE("no write to a service gets through under an old epoch") {
   workbench bench;
   auto irc = bench.service("irc");

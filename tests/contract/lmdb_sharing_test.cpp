@@ -37,8 +37,10 @@ public:
   other_process& operator=(const other_process&) = delete;
 
   ~other_process() {
-    kill(process_, SIGKILL);
-    waitpid(process_, nullptr, 0);
+    if (process_ > 0) {
+      kill(process_, SIGKILL);
+      waitpid(process_, nullptr, 0);
+    }
     for (auto file : {to_[0], to_[1], from_[0], from_[1]})
       close(file);
   }
@@ -66,6 +68,7 @@ public:
     REQUIRE(waitpid(process_, &status, 0) == process_);
     CHECK(WIFSIGNALED(status));
     CHECK(WTERMSIG(status) == SIGKILL);
+    process_ = 0;
   }
 
   void end() {
