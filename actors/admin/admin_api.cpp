@@ -302,7 +302,16 @@ void admin_api::show_store(httplib::Response& response) const {
   const auto stat = wiring_.store->stat();
   if (!stat)
     return set_matrix_error(response, 503, "M_UNKNOWN", text_of(stat.error()));
+  const auto leases = wiring_.store->leases(0);
+  if (!leases)
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            text_of(leases.error()));
+  std::string sorter;
+  for (const auto& one : leases->rows)
+    if (one.name == "sorter" && one.held)
+      sorter = one.node;
   set_json(response, {{"id", stat->id},
+                      {"sorter", sorter},
                       {"used_bytes", stat->used_bytes},
                       {"capacity_bytes", stat->capacity_bytes},
                       {"pool_batches", stat->pool_batches},

@@ -135,7 +135,7 @@ const char* const openapi_document = R"json({
       "get": {"summary": "What every actor does.", "responses": {"200": {"description": "By node.", "content": {"application/json": {"schema": {"type": "object", "properties": {"nodes": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "uptime_seconds": {"type": "number"}, "actors": {"type": "array", "items": {"$ref": "#/components/schemas/actor"}}}}}}}}}}}}
     },
     "/admin/v1/store": {
-      "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`, `dead_letters`."}}}
+      "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `sorter` (the node that sorts), `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`, `dead_letters`."}}}
     },
     "/admin/v1/reload": {
       "post": {"summary": "Read the configuration and registrations again, as SIGHUP does.", "responses": {"200": {"description": "`services`, `started`, `stopped`, and `warnings` about files."}, "400": {"description": "Nothing has changed; `errors` has every error of every file.", "content": {"application/json": {"schema": {"allOf": [{"$ref": "#/components/schemas/error"}, {"type": "object", "properties": {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}, "warnings": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}}}]}}}}}}

@@ -45,7 +45,8 @@ public:
   std::uint16_t port() const;
 
   /// Closes the listening sockets, once what waits in their backlog is
-  /// accepted. Open connections go on.
+  /// accepted. Open connections go on, each until its next answer, which says
+  /// `Connection: close`.
   void stop_accepting();
 
   /// Stops accepting, closes connections without a request, lets requests that

@@ -41,7 +41,8 @@ std::optional<std::size_t> send_some(int socket, std::string_view bytes) {
 void reactor::answer(job& what) {
   done report;
   report.connection = what.connection;
-  report.last = !what.what.head.keep_alive || draining_;
+  // Who keeps a connection to a server that will stop is told to make another.
+  report.last = !what.what.head.keep_alive || draining_ || stop_accepting_;
   auto bytes = responder_.answer(std::move(what.what), what.from, report.last);
   auto sent = send_some(what.socket, bytes);
   report.failed = !sent;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace posthorn {
 
@@ -31,7 +32,7 @@ std::string percent_encoded(std::string_view text) {
 
 std::shared_ptr<exchange> request_for(const service_config& config,
                                       const std::string& txn_id,
-                                      path_style style) {
+                                      path_style style, deadline_ptr until) {
   auto result = std::make_shared<exchange>();
   const auto& token = config.registration.hs_token;
   result->method = "PUT";
@@ -44,25 +45,28 @@ std::shared_ptr<exchange> request_for(const service_config& config,
   result->bearer = token;
   result->connect_timeout = config.delivery.connect_timeout;
   result->timeout = config.delivery.timeout;
+  result->until = std::move(until);
   return result;
 }
 
 } // namespace
 
 exchange_ptr delivery_of(const service_config& config, const outbound_ptr& what,
-                         path_style style) {
-  auto result = request_for(config, what->txn_id, style);
+                         path_style style, deadline_ptr until) {
+  auto result = request_for(config, what->txn_id, style, std::move(until));
   // Shares the transaction's bytes and keeps them alive.
   result->body = std::shared_ptr<const std::string>{what, &what->body};
   return result;
 }
 
 exchange_ptr probe_of(const service_config& config, const outbound& open,
-                      std::uint32_t failures, path_style style) {
+                      std::uint32_t failures, path_style style,
+                      deadline_ptr until) {
   static const auto empty
     = std::make_shared<const std::string>(R"({"events":[]})");
   auto result
-    = request_for(config, open.txn_id + "-p" + std::to_string(failures), style);
+    = request_for(config, open.txn_id + "-p" + std::to_string(failures), style,
+                  std::move(until));
   result->body = empty;
   return result;
 }

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace posthorn {
 
@@ -52,14 +53,11 @@ service_actor::behavior_type service_state::up() {
       else
         woken = true;
     },
-    [this](retry_atom) {
-      if (doing == activity::nothing)
-        take();
-      return retry();
-    },
+    [this](retry_atom) { return retry(); },
     [this](pause_atom, bool stop) { return pause(stop); },
     [this](skip_atom) { return skip(); },
     [this](service_config_ptr& config) { wiring.config = std::move(config); },
+    [this](tenure& x) { take_over(std::move(x)); },
     [this](drain_atom) { return drain(); },
     [this](attempt_atom, std::uint64_t number) { resume(number); },
   };
@@ -73,6 +71,7 @@ service_actor::behavior_type service_state::down() {
     [this](pause_atom, bool stop) { return pause(stop); },
     [this](skip_atom) { return skip(); },
     [this](service_config_ptr& config) { wiring.config = std::move(config); },
+    [this](tenure& x) { take_over(std::move(x)); },
     [this](drain_atom) { return drain(); },
     [this](attempt_atom, std::uint64_t number) { resume(number); },
   };
@@ -103,6 +102,7 @@ void service_state::take() {
   doing = activity::store;
   woken = false;
   judge.paused();
+  renewed = false;
   self
     ->request(wiring.writer, caf::infinite, storage::next{wiring.who, limits()})
     .then([this](outbound_ptr& next) { taken(std::move(next)); },
@@ -140,6 +140,8 @@ void service_state::taken(outbound_ptr next) {
 }
 
 void service_state::attempt() {
+  if (wiring.until && wiring.until->over())
+    return hold_back();
   retry_asked = false;
   v1_answer = {};
   const bool legacy
@@ -152,7 +154,7 @@ void service_state::send(path_style path) {
   style = path;
   self
     ->request(wiring.courier, courier_patience(), send_atom::value,
-              delivery_of(*wiring.config, open, path))
+              delivery_of(*wiring.config, open, path, wiring.until))
     .then([this, path](const answer_ptr& how) { answered(path, *how); },
           [this, path](const caf::error& why) {
             answer lost;
@@ -163,6 +165,8 @@ void service_state::send(path_style path) {
 }
 
 void service_state::answered(path_style path, const answer& how) {
+  if (how.withheld)
+    return hold_back();
   if (path == path_style::v1) {
     if (wiring.config->delivery.legacy_path && suggests_legacy(how)) {
       v1_answer = how;
@@ -220,11 +224,7 @@ void service_state::finish() {
     ->request(wiring.writer, caf::infinite,
               storage::complete{wiring.who, open->txn_id, limits()})
     .then([this](outbound_ptr& next) { taken(std::move(next)); },
-          [this](const caf::error& why) {
-            if (is(why, ec::unknown_transaction))
-              return look_again(why);
-            store_failed(why);
-          });
+          [this](const caf::error& why) { store_failed(why); });
 }
 
 void service_state::set_back(const answer& how, bool then_probe) {
@@ -263,10 +263,8 @@ void service_state::note_setback(milliseconds pause, bool then_probe) {
         then_probe ? probe(pause) : rest(pause);
       },
       [this, pause](const caf::error& why) {
-        if (is(why, ec::fenced))
+        if (is(why, ec::fenced) || is(why, ec::unknown_transaction))
           return store_failed(why);
-        if (is(why, ec::unknown_transaction))
-          return look_again(why);
         spdlog::error("service/{}: a failure was not stored: {}", id(),
                       text_of(why));
         rest(pause);
@@ -300,11 +298,10 @@ void service_state::go_on() {
 }
 
 void service_state::store_failed(const caf::error& why) {
-  if (is(why, ec::fenced)) {
-    spdlog::warn("service/{}: lease lost, another node delivers", id());
-    self->quit();
-    return;
-  }
+  if (is(why, ec::fenced))
+    return std::exchange(renewed, false) ? go_on() : stand_by();
+  if (is(why, ec::unknown_transaction))
+    return look_again(why);
   spdlog::error("service/{}: {}", id(), text_of(why));
   // Not halted(): what was accepted must reach the store, or it is sent twice.
   doing = activity::pause;
@@ -312,7 +309,7 @@ void service_state::store_failed(const caf::error& why) {
 }
 
 void service_state::look_again(const caf::error& why) {
-  spdlog::error("service/{}: {}", id(), text_of(why));
+  spdlog::warn("service/{}: {}", id(), text_of(why));
   open = nullptr;
   accepted = false;
   take();
@@ -323,7 +320,9 @@ void service_state::settle() {
   retry_asked = false;
   if (!accepted)
     open = nullptr;
-  if (paused)
+  if (wiring.who.epoch == 0)
+    self->show_state("STANDBY");
+  else if (paused)
     self->show_state("PAUSED");
   for (auto& promise : drained)
     promise.deliver(storage::nothing_more{});
@@ -335,8 +334,9 @@ service_actor::behavior_type service(service_self* self, const census_ptr& all,
   auto& state = self->state;
   state.wiring = std::move(wiring);
   self->enlist(*all, "service/" + state.id());
-  self->show_state("UP");
-  self->send(self, wake_atom::value);
+  self->show_state(state.wiring.who.epoch == 0 ? "STANDBY" : "UP");
+  if (state.wiring.who.epoch != 0)
+    self->send(self, wake_atom::value);
   return state.up();
 }
 

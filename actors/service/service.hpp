@@ -19,8 +19,10 @@ namespace posthorn {
 
 /// What a service actor is given to work with.
 struct service_wiring {
-  /// The lease under which it writes.
+  /// The lease under which it writes; with epoch 0 it stands by.
   claim who;
+  /// Until when it may send under that lease; null: until it is told otherwise.
+  std::shared_ptr<const session_deadline> until;
   service_config_ptr config;
   storage_actor writer;
   courier_actor courier;
@@ -95,12 +97,23 @@ struct service_state {
   /// when the lease is gone.
   void store_failed(const caf::error& why);
   /// The transaction in hand is not the store's any more (its record was
-  /// rotten, or it was set aside): asks for the one that is.
+  /// rotten, it was set aside, or another node finished it while it had the
+  /// lease): asks for the one that is.
   void look_again(const caf::error& why);
   /// Nothing to do, or nothing that may be done.
   void settle();
 
-  bool retry();
+  /// This node has the lease from now on, or not any more. What is open goes
+  /// on: its end is told to the store under the lease of that time.
+  void take_over(tenure what);
+  /// The lease is gone.
+  void stand_by();
+  /// Too late to send, unless the session is renewed: looks again in a moment.
+  void hold_back();
+  /// Another node delivers: asks it through the store.
+  caf::result<bool> ask_owner();
+
+  caf::result<bool> retry();
   caf::typed_response_promise<skip_answer> skip();
   caf::typed_response_promise<storage::nothing_more> pause(bool stop);
   caf::typed_response_promise<storage::nothing_more> drain();
@@ -119,7 +132,7 @@ struct service_state {
   }
 
   bool halted() const {
-    return paused || draining;
+    return paused || draining || wiring.who.epoch == 0;
   }
 
   service_self* self;
@@ -138,6 +151,8 @@ struct service_state {
   bool is_down = false;
   bool paused = false;
   bool draining = false;
+  /// The lease was granted anew while a request was open.
+  bool renewed = false;
   /// Failures in a row.
   std::uint32_t failures = 0;
   verdict judge;

@@ -4,7 +4,11 @@
 
 namespace posthorn {
 
-bool service_state::retry() {
+caf::result<bool> service_state::retry() {
+  if (wiring.who.epoch == 0)
+    return ask_owner();
+  if (doing == activity::nothing && !is_down)
+    take();
   if (doing == activity::pause) {
     ++pause_number;
     go_on();
@@ -17,7 +21,11 @@ bool service_state::retry() {
 
 caf::typed_response_promise<skip_answer> service_state::skip() {
   auto promise = self->make_response_promise<skip_answer>();
-  if (doing == activity::service || doing == activity::store) {
+  if (wiring.who.epoch == 0) {
+    promise.deliver(fault(ec::lease_held,
+                          "another node delivers to service " + id()
+                            + ": ask that node (`posthorn services` names it)"));
+  } else if (doing == activity::service || doing == activity::store) {
     // Not now: the next one must not be sent beside it.
     skipped = open && !accepted ? open->txn_id : "";
     promise.deliver(skipped.empty() ? skip_answer::nothing_open

@@ -27,7 +27,8 @@ void service_state::probe(milliseconds pause) {
   doing = activity::service;
   self
     ->request(wiring.courier, courier_patience(), send_atom::value,
-              probe_of(*wiring.config, *open, failures, style))
+              probe_of(*wiring.config, *open, failures, style,
+                       wiring.until))
     .then(
       [this, pause](const answer_ptr& how) {
         probed(how->what == outcome::accepted, pause);

@@ -224,6 +224,13 @@ void room_interest::forget_shared() {
   shared_weight_ = 0;
 }
 
+void room_interest::forget_all() {
+  young_.clear();
+  old_.clear();
+  young_weight_ = 0;
+  forget_shared();
+}
+
 // -- remembering --------------------------------------------------------------
 
 void room_interest::room::wanted_by(std::vector<service_no>& to) const {

@@ -41,7 +41,7 @@ std::chrono::microseconds gathering_time(std::size_t items) {
 }
 
 void sorter_state::poll() {
-  if (busy || draining)
+  if (busy || draining || !wiring.lease.holds())
     return;
   busy = true;
   again = false;
@@ -55,6 +55,8 @@ void sorter_state::sort(const pool_page_ptr& page) {
   if (page->entries.empty())
     return settle();
   deciding = wiring.services->rooms;
+  if (std::exchange(fresh, false))
+    deciding->forget_all();
   auto decided = decide(*page);
   if (!decided)
     return failed(decided.error());
@@ -114,7 +116,7 @@ void sorter_state::learn() {
   learned = true;
   auto [what, asker] = std::move(lessons.front());
   lessons.pop_front();
-  const storage::learn step{wiring.epoch, what};
+  const storage::learn step{wiring.lease.epoch, what};
   self->request(wiring.writer, caf::infinite, step)
     .then(
       [this, known = what, promise = asker](const storage::learned& x) mutable {
@@ -182,7 +184,7 @@ caf::expected<routing> sorter_state::decide(const pool_page& page) {
     if (auto why = decide(entry, parcels, addressed, parts))
       return why;
   routing result;
-  result.epoch = wiring.epoch;
+  result.epoch = wiring.lease.epoch;
   result.from = page.from;
   result.to = page.next;
   result.parcels = parcels.take();
@@ -230,10 +232,23 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
     [&state](directory_ptr& services) {
       state.wiring.services = std::move(services);
     },
+    [&state](tenure& x) {
+      state.wiring.lease = std::move(x);
+      state.draining = false;
+      state.fresh = state.wiring.lease.epoch != 0;
+      state.again = state.busy;
+      state.poll();
+    },
     [&state](storage::learn& x) {
       auto promise = state.self->make_response_promise<storage::learned>();
       if (state.draining) {
         promise.deliver(fault(ec::draining, "the node is shutting down"));
+        return promise;
+      }
+      if (state.wiring.lease.epoch == 0) {
+        promise.deliver(fault(ec::lease_held,
+                              "another node sorts, import there: `posthorn "
+                              "store stat` names it"));
         return promise;
       }
       state.lessons.emplace_back(std::move(x.what), promise);

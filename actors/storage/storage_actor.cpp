@@ -69,6 +69,21 @@ storage_writer(storage_self* self, const census_ptr& all,
     [&state](storage::enroll& x) {
       return state.gather<storage::enrolled>(std::move(x));
     },
+    [&state](storage::open_session& x) {
+      return state.gather<session>(std::move(x));
+    },
+    [&state](storage::heartbeat& x) {
+      return state.gather<storage::nothing_more>(std::move(x));
+    },
+    [&state](storage::close_session& x) {
+      return state.gather<storage::nothing_more>(std::move(x));
+    },
+    [&state](storage::call& x) {
+      return state.gather<storage::called>(std::move(x));
+    },
+    [&state](storage::take_calls& x) {
+      return state.gather<storage::calls>(std::move(x));
+    },
     [&state](storage::take_lease& x) {
       return state.gather<lease>(std::move(x));
     },

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/lmdb/lmdb_store.hpp"
 
+#include "messages/tenure.hpp"
+#include "storage/lmdb/calls.hpp"
 #include "storage/lmdb/commit_scope.hpp"
 #include "storage/lmdb/dead_letters.hpp"
 #include "storage/lmdb/directory.hpp"
@@ -13,7 +15,6 @@
 #include "storage/lmdb/services.hpp"
 #include "storage/lmdb/survey.hpp"
 
-#include <time.h>
 
 #include <fstream>
 #include <mutex>
@@ -29,14 +30,6 @@ constexpr std::uint64_t head_room = 64ull * 1024 * 1024;
 
 constexpr std::chrono::minutes reader_check_interval{1};
 
-std::chrono::milliseconds boot_time() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::chrono::seconds{now.tv_sec}
-         + std::chrono::duration_cast<std::chrono::milliseconds>(
-           std::chrono::nanoseconds{now.tv_nsec});
-}
-
 std::string kernel_boot_id() {
   std::ifstream file{"/proc/sys/kernel/random/boot_id"};
   std::string id;
@@ -50,6 +43,25 @@ caf::error not_open(const std::filesystem::path& directory) {
                  + ": a write failed half way and the store could not be "
                    "opened anew; it is tried again with the next write");
 }
+
+/// Does something at the end of a block.
+template <class What>
+class scope_guard {
+public:
+  explicit scope_guard(What what) : what_{std::move(what)} {
+    // nop
+  }
+
+  scope_guard(const scope_guard&) = delete;
+  scope_guard& operator=(const scope_guard&) = delete;
+
+  ~scope_guard() {
+    what_();
+  }
+
+private:
+  What what_;
+};
 
 class lmdb_store final : public store {
 public:
@@ -79,6 +91,10 @@ public:
   aliases(std::string_view room_id) const override;
   caf::expected<dead_page> dead_letters(const dead_query& what) const override;
   caf::expected<store_stat> stat() const override;
+  caf::expected<std::vector<node_row>> nodes() const override;
+  caf::expected<lease_list> leases(std::uint64_t known) const override;
+  caf::expected<bool> is_called(session_no session) const override;
+  std::string unblock() override;
 
 private:
   caf::expected<store_stat> read_stat(reading& txn) const;
@@ -110,6 +126,8 @@ private:
   std::unique_ptr<environment> env_;
   /// Held by readers; alone by the writer while it replaces env_.
   mutable std::shared_mutex env_guard_;
+  std::unique_ptr<writer_lock> writer_;
+  std::unique_ptr<node_locks> nodes_;
   std::array<char, 12> prefix_{};
   verified_records verified_;
   mutable rot_log rot_;
@@ -126,6 +144,8 @@ caf::error lmdb_store::open() {
   if (!lock)
     return lock.error();
   lock_ = std::move(*lock);
+  writer_ = std::make_unique<writer_lock>(options_.directory);
+  nodes_ = std::make_unique<node_locks>(options_.directory);
   if (auto error = survey_roots(options_.directory))
     return error;
   readers_checked_ = std::chrono::steady_clock::now();
@@ -165,28 +185,28 @@ caf::error lmdb_store::start_anew() {
 }
 
 caf::error lmdb_store::open_tables() {
+  if (auto error = writer_->lock_at_start())
+    return error;
+  scope_guard turn{[this] { writer_->unlock(); }};
   writing txn{*env_};
   if (txn.failure() != 0)
     return env_->failure(txn.failure(), "cannot write");
   auto code = env_->open_table(txn.raw(), table::meta, false);
   auto fresh = code == MDB_NOTFOUND;
-  auto version = format_version;
   if (code == 0) {
     auto bytes = txn.get(table::meta, "format");
     auto format = bytes ? decode<format_record>(table::meta, "format", *bytes)
                         : std::nullopt;
     if (!format)
       return rotten_fault(*env_, "\"format\" of table meta");
-    version = format->version;
-    if (auto why = check_version(options_.directory, version))
+    if (auto why = check_version(options_.directory, format->version))
       return why;
   } else if (!fresh) {
     return env_->failure(code, "cannot open the table meta");
   }
   for (std::size_t i = 0; i < table_names.size(); ++i)
-    if (table_names[i] != nullptr
-        && (code = env_->open_table(txn.raw(), static_cast<table>(i), true))
-             != 0)
+    if ((code = env_->open_table(txn.raw(), static_cast<table>(i), true))
+        != 0)
       return env_->failure(code, std::string{"cannot open the table "}
                                    + table_names[i]);
   if (fresh) {
@@ -196,10 +216,6 @@ caf::error lmdb_store::open_tables() {
     put_record(txn, table::meta, "format", format_record{});
     put_record(txn, table::meta, "identity", identity);
     put_record(txn, table::meta, "counters", counters{});
-  }
-  if (version < format_version) {
-    make_user_rooms(txn);
-    put_record(txn, table::meta, "format", format_record{});
   }
   auto count = read_counters(txn);
   if (!count)
@@ -216,6 +232,11 @@ int lmdb_store::attempt(std::span<const mutation> work,
   answers.clear();
   if (!env_)
     return MDB_PANIC;
+  if (auto error = writer_->lock()) {
+    answers.assign(work.size(), error);
+    return 0;
+  }
+  scope_guard turn{[this] { writer_->unlock(); }};
   writing txn{*env_};
   if (txn.failure() != 0)
     return txn.failure();
@@ -225,7 +246,9 @@ int lmdb_store::attempt(std::span<const mutation> work,
     return txn.failure();
   }
   auto count = *stored;
-  commit_scope scope{options_, prefix_, txn, count, verified_, rot_};
+  session_book sessions{txn, options_, *nodes_};
+  commit_scope scope{options_,  prefix_, txn,      count,
+                     verified_, rot_,    sessions, *nodes_};
   for (auto& each : work) {
     answers.push_back(
       std::visit([&scope](auto& what) { return apply(scope, what); }, each));
@@ -330,8 +353,10 @@ caf::expected<std::uint64_t> lmdb_store::cursor() const {
 }
 
 caf::expected<std::vector<service_row>> lmdb_store::services() const {
-  return read<caf::expected<std::vector<service_row>>>(
-    [&](reading& txn) { return read_services(txn, options_, rot_); });
+  return read<caf::expected<std::vector<service_row>>>([&](reading& txn) {
+    session_book sessions{txn, options_, *nodes_};
+    return read_services(txn, sessions, rot_);
+  });
 }
 
 caf::error
@@ -390,6 +415,34 @@ caf::expected<store_stat> lmdb_store::read_stat(reading& txn) const {
   result.corrupt_records = count->corrupt_records;
   result.dead_items = count->dead_items;
   return result;
+}
+
+caf::expected<std::vector<node_row>> lmdb_store::nodes() const {
+  return read<caf::expected<std::vector<node_row>>>([&](reading& txn) {
+    session_book sessions{txn, options_, *nodes_};
+    return read_nodes(txn, sessions, options_);
+  });
+}
+
+caf::expected<lease_list> lmdb_store::leases(std::uint64_t known) const {
+  return read<caf::expected<lease_list>>([&](reading& txn) {
+    session_book sessions{txn, options_, *nodes_};
+    return read_leases(txn, sessions, known);
+  });
+}
+
+caf::expected<bool> lmdb_store::is_called(session_no session) const {
+  return read<caf::expected<bool>>(
+    [&](reading& txn) -> caf::expected<bool> {
+      auto called = read_is_called(txn, session);
+      if (txn.failure() != 0)
+        return env_->failure(txn.failure(), "cannot read");
+      return called;
+    });
+}
+
+std::string lmdb_store::unblock() {
+  return writer_->end_stopped_holder();
 }
 
 } // namespace

@@ -27,6 +27,6 @@ std::string transaction_id(const service_state& state);
 /// As store::services(). A rotten one is shown as it will be repaired, and
 /// reported.
 caf::expected<std::vector<service_row>>
-read_services(transaction& txn, const lmdb_options& options, rot_log& rot);
+read_services(transaction& txn, session_book& sessions, rot_log& rot);
 
 } // namespace posthorn::storage::lmdb

@@ -345,7 +345,9 @@ TEST_CASE("stop_accepting() frees the port and leaves connections alone") {
   server->stop_accepting();
   server->stop_accepting();
   auto next = serve({}, echo, address);
-  CHECK(client.ask(get("/old")).status == 200);
+  auto last = client.ask(get("/old"));
+  CHECK(last.status == 200);
+  CHECK(last.head.find("Connection: close") != std::string::npos);
   CHECK(raw_client{next->port()}.ask(get("/new")).status == 200);
   CHECK(server->counters().requests == 1);
 }

@@ -25,6 +25,7 @@ service_actor::behavior_type counting_service(service_actor::pointer,
     [](pause_atom, bool) { return storage::nothing_more{}; },
     [](const service_config_ptr&) {},
     [](skip_atom) { return skip_answer::nothing_open; },
+    [](const tenure&) {},
     [](drain_atom) { return storage::nothing_more{}; },
     [](attempt_atom, std::uint64_t) {},
   };
@@ -72,7 +73,7 @@ struct fixture : virtual_time {
     wiring.pool = the_pool;
     wiring.writer = writer;
     wiring.services = services;
-    wiring.epoch = 1;
+    wiring.lease.epoch = 1;
     wiring.wake_on_arrival = wake_on_arrival;
     aut = spawn(sorter, all, wiring);
     run();

@@ -2,11 +2,10 @@
 #include "apps/posthorn/node/node.hpp"
 
 #include "actors/admin/room_lines.hpp"
+#include "actors/cluster/cluster.hpp"
 #include "actors/courier/courier.hpp"
 #include "actors/metrics/metrics.hpp"
 #include "actors/pool/pool.hpp"
-#include "actors/service/service.hpp"
-#include "actors/sorter/interest_wiring.hpp"
 #include "actors/sorter/sorter.hpp"
 #include "actors/storage/storage_actor.hpp"
 #include "apps/posthorn/version.hpp"
@@ -18,8 +17,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <random>
-#include <set>
+#include <thread>
 #include <utility>
 
 namespace posthorn {
@@ -30,18 +28,8 @@ namespace {
 /// sent again at the next start, with the same id and the same bytes.
 constexpr std::chrono::milliseconds drain_timeout{30'000};
 
-const char* sorter_lease = "sorter";
-
-std::string lease_name(const std::string& id) {
-  return "service/" + id;
-}
-
-/// Each actor has its own generator: they run on different threads.
-std::function<double()> make_spread() {
-  return [generator = std::mt19937_64{std::random_device{}()}]() mutable {
-    return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
-  };
-}
+/// How long who has just connected to a node that stops has for a request.
+constexpr std::chrono::milliseconds first_request_time{1'000};
 
 } // namespace
 
@@ -71,6 +59,7 @@ node::~node() {
     if (actor)
       caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   };
+  end(cluster_);
   end(sorter_);
   for (const auto& entry : running_)
     end(entry.second);
@@ -109,12 +98,10 @@ caf::error node::spawn_actors() {
                          std::shared_ptr<http_client>{std::move(*client)});
   intake_
     = sys_->spawn(intake, census_, pool_, std::make_shared<intake_credit>());
-  const storage::take_lease wanted{
-    {sorter_lease, setup_.config.name, std::chrono::milliseconds{10'000}, 0}};
-  const std::vector<storage::mutation> work{wanted};
-  auto granted = store_->commit(work);
-  if (!granted.front())
-    return std::move(granted.front().error());
+  const auto opened = boot_time();
+  auto mine = open_session();
+  if (!mine)
+    return std::move(mine.error());
   auto services = make_directory();
   if (!services)
     return std::move(services.error());
@@ -122,12 +109,12 @@ caf::error node::spawn_actors() {
   wiring.pool = pool_;
   wiring.writer = writer_;
   wiring.services = *services;
-  wiring.epoch = std::get<lease>(*granted.front()).epoch;
   wiring.poll_interval = setup_.config.sorter.poll_interval;
   wiring.wake_on_arrival = setup_.config.sorter.wake_on_arrival;
   sorter_ = sys_->spawn<caf::detached>(sorter, census_, std::move(wiring));
   if (setup_.config.sorter.wake_on_arrival)
     caf::anon_send(writer_, arrival_listener{sorter_});
+  join(mine->number, opened, *services);
   auto feeds = make_feeds(**services);
   if (!feeds)
     return std::move(feeds.error());
@@ -164,85 +151,6 @@ caf::error node::spawn_actors() {
   return {};
 }
 
-caf::expected<directory_ptr> node::make_directory() {
-  storage::enroll ids;
-  std::vector<storage::mutation> work;
-  for (const auto& config : setup_.services)
-    ids.ids.push_back(config->registration.id);
-  work.emplace_back(ids);
-  // A lease is taken where an actor is to be spawned.
-  std::vector<service_config_ptr> starting;
-  for (const auto& config : setup_.services) {
-    const auto& id = config->registration.id;
-    if (!config->registration.url || running_.count(id) > 0)
-      continue;
-    starting.push_back(config);
-    work.emplace_back(
-      storage::take_lease{{lease_name(id), setup_.config.name,
-                           std::chrono::milliseconds{10'000}, 0}});
-  }
-  caf::scoped_actor self{*sys_};
-  auto answers = store_->commit(work);
-  for (auto& answer : answers)
-    if (!answer)
-      return std::move(answer.error());
-  const auto& numbers = std::get<storage::enrolled>(*answers[0]).numbers;
-  auto result = std::make_shared<directory>();
-  std::size_t granted = 0;
-  for (std::size_t i = 0; i < setup_.services.size(); ++i) {
-    const auto& config = setup_.services[i];
-    const auto& id = config->registration.id;
-    if (granted < starting.size() && starting[granted] == config) {
-      const auto& mine = std::get<lease>(*answers[1 + granted]);
-      running_[id] = spawn_service({numbers[i], mine.epoch}, config);
-      ++granted;
-    }
-    // A reload may have taken its url away; the actor is ended after this.
-    const auto actor
-      = config->registration.url ? running_.find(id) : running_.end();
-    result->add({numbers[i], id, config,
-                 actor != running_.end() ? actor->second : service_actor{}});
-  }
-  // What was configured once may still have a queue.
-  auto rows = store_->services();
-  if (!rows)
-    return std::move(rows.error());
-  for (const auto& row : *rows)
-    if (result->by_id.count(row.id) == 0)
-      result->add({row.number, row.id, nullptr, {}});
-  if (auto why = add_interest(*result, setup_.config.server_name, store_))
-    return why;
-  return directory_ptr{std::move(result)};
-}
-
-service_actor node::spawn_service(claim who, service_config_ptr config) {
-  service_wiring wiring;
-  wiring.who = who;
-  wiring.config = std::move(config);
-  wiring.writer = writer_;
-  wiring.courier = courier_;
-  wiring.spread = make_spread();
-  return sys_->spawn(service, census_, std::move(wiring));
-}
-
-caf::expected<std::shared_ptr<const feed_directory>>
-node::make_feeds(const directory& services) const {
-  auto result = std::make_shared<feed_directory>();
-  for (const auto& one : services.services)
-    if (one.config && one.config->registration.url)
-      result->addressed[one.id]
-        = {digest_of(one.config->registration.hs_token), one.config, one.actor};
-  if (setup_.own) {
-    auto askable
-      = query_directory::make(setup_.config.server_name, setup_.services);
-    if (!askable)
-      return std::move(askable.error());
-    result->askable = std::move(*askable);
-    result->catch_all = digest_of(setup_.own->hs_token);
-  }
-  return std::shared_ptr<const feed_directory>{std::move(result)};
-}
-
 caf::error node::open_listeners() {
   listener_limits limits;
   limits.body_max = setup_.config.limits.max_request;
@@ -270,78 +178,6 @@ caf::error node::open_listeners() {
   return {};
 }
 
-reload_report node::reload() {
-  const auto finding = [](const problem& x) {
-    return reload_finding{x.file, x.line, x.field, x.text};
-  };
-  std::lock_guard guard{reloading_};
-  reload_report done;
-  auto what = reread_();
-  for (const auto& warning : what.warnings) {
-    spdlog::warn("reload: {}", to_string(warning));
-    done.warnings.push_back(finding(warning));
-  }
-  for (const auto& error : what.errors) {
-    spdlog::error("reload: {}", to_string(error));
-    done.errors.push_back(finding(error));
-  }
-  if (done.errors.empty())
-    if (const auto why = take_services(std::move(what), done)) {
-      spdlog::error("reload: {}", text_of(why));
-      done.errors.push_back({{}, 0, {}, text_of(why)});
-    }
-  if (done.errors.empty())
-    spdlog::info("reload: {} services, {} started, {} stopped", done.services,
-                 done.started, done.stopped);
-  else
-    spdlog::error("reload: {} errors, the services stay as they were",
-                  done.errors.size());
-  return done;
-}
-
-caf::error node::take_services(loaded what, reload_report& done) {
-  if (draining_)
-    return fault(ec::draining, "the node is shutting down");
-  const auto before = running_.size();
-  // What cannot change while running stays as it was.
-  std::swap(what.config, setup_.config);
-  std::swap(what, setup_);
-  std::set<std::string> wanted;
-  for (const auto& config : setup_.services)
-    if (config->registration.url)
-      wanted.insert(config->registration.id);
-  auto services = make_directory();
-  if (!services) {
-    std::swap(what, setup_);
-    return std::move(services.error());
-  }
-  auto feeds = make_feeds(**services);
-  if (!feeds) {
-    std::swap(what, setup_);
-    return std::move(feeds.error());
-  }
-  done.services = setup_.services.size();
-  done.started = running_.size() - before;
-  for (const auto& one : (*services)->services)
-    if (one.actor && one.config)
-      caf::anon_send(one.actor, one.config);
-  for (auto i = running_.begin(); i != running_.end();) {
-    if (wanted.count(i->first) > 0) {
-      ++i;
-      continue;
-    }
-    spdlog::info("service/{}: no longer configured, its queue is kept",
-                 i->first);
-    caf::anon_send_exit(i->second, caf::exit_reason::user_shutdown);
-    i = running_.erase(i);
-    ++done.stopped;
-  }
-  caf::anon_send(sorter_, *services);
-  feeds_->replace(std::move(*feeds));
-  admin_->replace(*services);
-  return {};
-}
-
 void node::drain() {
   draining_ = true;
   std::lock_guard guard{reloading_};
@@ -349,15 +185,17 @@ void node::drain() {
   const auto ignore = [](const caf::error&) {};
   const auto done = [](const storage::nothing_more&) {};
   const caf::duration patience{drain_timeout};
+  auto leaving = self->request(cluster_, patience, drain_atom::value);
+  // Where others listen on the same socket, who connects from now on is theirs:
+  // nobody is refused. Else a refusal with a reason is better than a closed
+  // door.
+  if (setup_.config.listen.kind == address_kind::inherited) {
+    feed_listener_->stop_accepting();
+    std::this_thread::sleep_for(first_request_time);
+    feed_listener_->stop(drain_timeout);
+  }
   self->request(intake_, patience, drain_atom::value).receive(done, ignore);
-  self->request(sorter_, patience, drain_atom::value).receive(done, ignore);
-  using pending
-    = decltype(self->request(service_actor{}, patience, drain_atom::value));
-  std::vector<pending> waiting;
-  for (const auto& entry : running_)
-    waiting.push_back(self->request(entry.second, patience, drain_atom::value));
-  for (auto& one : waiting)
-    one.receive(done, ignore);
+  leaving.receive(done, ignore);
 }
 
 void node::log_dump() {

@@ -67,6 +67,8 @@ class Node:
         # (what it was, and its bytes): none of the former may be in the latter.
         self.secrets: set[str] = set()
         self.said: list[tuple[str, bytes]] = []
+        # Descriptors that its process inherits.
+        self.pass_fds: tuple[int, ...] = ()
         # The end of the log, kept when the directory has been removed.
         self.last_log = ""
         self.write()
@@ -143,6 +145,7 @@ class Node:
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
+                pass_fds=self.pass_fds,
             )
         if ready:
             self.wait_ready()

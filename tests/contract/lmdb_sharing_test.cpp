@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two processes on one LMDB store.
+#include "tests/contract/lmdb_rig.hpp"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+
+using namespace posthorn;
+using namespace posthorn::contract;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A process with a store of its own opening on the same directory, which does
+/// what it is told: 'o' opens the session of node b and takes the lease of irc,
+/// 'a' appends a batch, 'w' stops for good in the middle of a commit.
+class other_process {
+public:
+  explicit other_process(lmdb_rig& rig) {
+    // Nothing of LMDB's may be open across a fork.
+    rig.store.reset();
+    REQUIRE(pipe(to_) == 0);
+    REQUIRE(pipe(from_) == 0);
+    process_ = fork();
+    REQUIRE(process_ >= 0);
+    if (process_ == 0)
+      serve(rig);
+    REQUIRE(told() == 'r');
+    rig.reopen();
+  }
+
+  other_process(const other_process&) = delete;
+  other_process& operator=(const other_process&) = delete;
+
+  ~other_process() {
+    if (process_ > 0) {
+      kill(process_, SIGKILL);
+      waitpid(process_, nullptr, 0);
+    }
+    for (auto file : {to_[0], to_[1], from_[0], from_[1]})
+      close(file);
+  }
+
+  /// Tells it, and waits until it has done so.
+  void tell(char what) {
+    send(what);
+    REQUIRE(told() == what);
+  }
+
+  void send(char what) {
+    REQUIRE(write(to_[1], &what, 1) == 1);
+  }
+
+  /// Until it stands still.
+  void wait_stopped() {
+    int status = 0;
+    REQUIRE(waitpid(process_, &status, WUNTRACED) == process_);
+    REQUIRE(WIFSTOPPED(status));
+  }
+
+  /// Until it has been killed.
+  void wait_killed() {
+    int status = 0;
+    REQUIRE(waitpid(process_, &status, 0) == process_);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGKILL);
+    process_ = 0;
+  }
+
+  void end() {
+    kill(process_, SIGKILL);
+    wait_killed();
+  }
+
+private:
+  char told() {
+    char what = 0;
+    REQUIRE(read(from_[0], &what, 1) == 1);
+    return what;
+  }
+
+  [[noreturn]] void serve(lmdb_rig& rig) {
+    auto options = rig.options();
+    auto stopping = std::make_shared<bool>(false);
+    options.before_commit = [stopping] {
+      if (*stopping)
+        raise(SIGSTOP);
+    };
+    auto store = storage::open_lmdb(options);
+    auto done = [&](storage::mutation what) {
+      auto answers = (*store)->commit({&what, 1});
+      if (!answers[0])
+        _exit(1);
+      return *answers[0];
+    };
+    char what = store ? 'r' : 'x';
+    for (int count = 0; write(from_[1], &what, 1) == 1; ++count) {
+      if (read(to_[0], &what, 1) != 1)
+        break;
+      if (what == 'o') {
+        session_request request;
+        request.node = "b";
+        auto opened = std::get<session>(done(storage::open_session{request}));
+        done(storage::take_lease{{"service/irc", "b", opened.number}});
+      } else {
+        *stopping = what == 'w';
+        auto id = "child-" + std::to_string(count);
+        done(storage::append{make_batch("", id, numbered(1))});
+      }
+    }
+    _exit(0);
+  }
+
+  int to_[2] = {};
+  int from_[2] = {};
+  pid_t process_ = 0;
+};
+
+storage::take_lease ask(session_no session) {
+  return {{"service/irc", "a", session}};
+}
+
+lmdb_rig& rig_of(workbench& bench) {
+  return dynamic_cast<lmdb_rig&>(*bench.rig);
+}
+
+} // namespace
+
+TEST_SUITE_BEGIN("lmdb: sharing");
+
+TEST_CASE("what one process commits, the other builds on") {
+  workbench bench;
+  other_process other{rig_of(bench)};
+  for (std::uint64_t n = 1; n < 10; n += 2) {
+    CHECK(bench.append(numbered(1)) == n);
+    other.tell('a');
+    CHECK(bench.stat().pool_batches == n + 1);
+  }
+  storage::page_limits all;
+  CHECK(bench.page(all).entries.size() == 10);
+}
+
+TEST_CASE("a feed transaction that the other process took is a duplicate") {
+  workbench bench;
+  other_process other{rig_of(bench)};
+  other.tell('a');
+  auto again = make_batch("", "child-0", numbered(1));
+  CHECK(std::get<receipt>(bench.done(storage::append{again})).duplicate);
+}
+
+TEST_CASE("a lease of a process that lives is held; of one that was killed, it "
+          "is free at once") {
+  workbench bench;
+  other_process other{rig_of(bench)};
+  auto mine = bench.session("a");
+  other.tell('o');
+  CHECK(bench.node("b").alive);
+  CHECK(is(bench.refused(ask(mine)), ec::lease_held));
+  other.end();
+  CHECK(!bench.node("b").alive);
+  CHECK(std::get<lease>(bench.done(ask(mine))).epoch == 2);
+}
+
+TEST_CASE("a name that another process runs under is refused, naming it") {
+  workbench bench;
+  other_process other{rig_of(bench)};
+  other.tell('o');
+  session_request request;
+  request.node = "b";
+  CHECK(is(bench.refused(storage::open_session{request}), ec::lease_held));
+  other.end();
+  bench.session("b");
+}
+
+TEST_CASE("a process that is stopped inside a commit is ended, and nothing of "
+          "the commit is left") {
+  workbench bench;
+  other_process other{rig_of(bench)};
+  CHECK(bench.it().unblock() == "");
+  other.send('w');
+  other.wait_stopped();
+  CHECK(bench.it().unblock().find("killed process") != std::string::npos);
+  other.wait_killed();
+  CHECK(bench.append(numbered(1)) == 1);
+}
+
+TEST_SUITE_END();
