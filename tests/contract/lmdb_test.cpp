@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is LMDB's own: the directory, the format, the boot, idle commits.
+#include "storage/lmdb/copying.hpp"
 #include "storage/lmdb/records.hpp"
 #include "tests/contract/lmdb_rig.hpp"
 
@@ -94,6 +95,7 @@ TEST_CASE("a store of format version 1 learns at its opening which rooms its "
   rig.store.reset();
   drop_table(rig.data(), storage::lmdb::table::user_rooms);
   say_version(rig, 1);
+  CHECK(storage::copy_lmdb(rig.data(), rig.place.path() / "copy", false));
   rig.reopen();
   auto rooms_of = [&](const char* user) {
     std::string result;
