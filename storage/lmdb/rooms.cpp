@@ -242,24 +242,6 @@ caf::error read_rooms_of(transaction& txn, std::string_view user_id,
   return {};
 }
 
-void make_user_rooms(writing& txn) {
-  walker walk{txn, table::members};
-  for (auto more = walk.seek({"\0", 1}); more; more = walk.step()) {
-    const auto key = walk.key();
-    const auto room_bytes = static_cast<unsigned char>(key.front());
-    member_record record;
-    // A rotten one counts as joined here, too.
-    record.joined = 1;
-    if (const auto known
-        = decode<member_record>(table::members, key, walk.value()))
-      record = *known;
-    put_record(
-      txn, table::user_rooms,
-      user_room_key(key.substr(1 + room_bytes), key.substr(1, room_bytes)),
-      record);
-  }
-}
-
 caf::expected<bool> read_is_joined(transaction& txn, std::string_view room_id,
                                    std::string_view user_id, rot_log& rot) {
   if (!can_be_kept(room_id) || !can_be_kept(user_id))

@@ -18,10 +18,6 @@ caf::expected<reply> apply(commit_scope& scope, const learn& what);
 /// written again.
 void store_changes(commit_scope& scope, const room_changes& what);
 
-/// Makes user_rooms of what members says: for a store from before there was
-/// that table.
-void make_user_rooms(writing& txn);
-
 /// As store::joined(), store::rooms_of(), store::is_joined() and
 /// store::aliases().
 caf::error read_joined(transaction& txn, std::string_view room_id,
