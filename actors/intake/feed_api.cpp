@@ -2,6 +2,7 @@
 #include "actors/intake/feed_api.hpp"
 
 #include "actors/intake/slicer.hpp"
+#include "actors/metrics/figures.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -42,10 +43,10 @@ refusal refusal_for(const caf::error& why) {
 
 } // namespace
 
-feed_api::feed_api(caf::actor_system& sys, intake_actor intake,
+feed_api::feed_api(caf::actor_system& sys, census_ptr all, intake_actor intake,
                    courier_actor courier,
                    std::shared_ptr<const feed_directory> feeds)
-  : sys_{sys}, intake_{std::move(intake)}, queries_{sys, std::move(courier)},
+  : sys_{sys}, all_{std::move(all)}, intake_{std::move(intake)}, queries_{sys, std::move(courier)},
     feeds_{std::move(feeds)} {}
 
 void feed_api::replace(std::shared_ptr<const feed_directory> feeds) {
@@ -115,6 +116,9 @@ void feed_api::take_transaction(const std::string& feed,
                                 httplib::Response& response) {
   const auto refuse = [&](const caf::error& why) {
     const auto how = refusal_for(why);
+    all_->sums().refused(feed, why.category() == caf::atom("posthorn")
+                                 ? name_of(static_cast<ec>(why.code()))
+                                 : "no_answer");
     if (how.retry_after_s > 0)
       response.set_header("Retry-After", std::to_string(how.retry_after_s));
     spdlog::log(how.status == 503 ? spdlog::level::err : spdlog::level::warn,
@@ -122,6 +126,7 @@ void feed_api::take_transaction(const std::string& feed,
                 txn_id, feed, how.status, text_of(why));
     set_matrix_error(response, how.status, how.errcode, text_of(why));
   };
+  const auto begin = std::chrono::steady_clock::now();
   slicing_options options;
   options.want_fields = feed.empty();
   auto sliced = slice(std::move(request.body), options);
@@ -132,13 +137,16 @@ void feed_api::take_transaction(const std::string& feed,
     sliced->txn_id = txn_id;
     sliced->received = std::chrono::system_clock::now();
     caf::error why;
+    const auto whole = std::make_shared<const batch>(std::move(*sliced));
     caf::scoped_actor self{sys_};
     self
-      ->request(
-        intake_, caf::duration{commit_patience},
-        storage::append{std::make_shared<const batch>(std::move(*sliced))})
-      .receive([](const receipt&) {},
-               [&](caf::error& error) { why = std::move(error); });
+      ->request(intake_, caf::duration{commit_patience}, storage::append{whole})
+      .receive(
+        [&](const receipt& x) {
+          all_->sums().took_in(*whole, x.duplicate,
+                               std::chrono::steady_clock::now() - begin);
+        },
+        [&](caf::error& error) { why = std::move(error); });
     if (why)
       return refuse(why);
   }

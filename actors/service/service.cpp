@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/service/service.hpp"
 
+#include "actors/metrics/figures.hpp"
 #include "actors/service/backoff.hpp"
 
 #include <spdlog/spdlog.h>
@@ -147,7 +148,9 @@ void service_state::attempt() {
 }
 
 void service_state::attempted(const answer& how) {
+  all->sums().attempted(id(), how);
   if (how.what == outcome::accepted) {
+    all->sums().delivered(id(), wiring.wall_clock() - open->oldest);
     accepted = true;
     failures = 0;
     return finish();
@@ -304,6 +307,7 @@ const std::string& service_state::id() const {
 service_actor::behavior_type service(service_self* self, const census_ptr& all,
                                      service_wiring wiring) {
   auto& state = self->state;
+  state.all = all;
   state.wiring = std::move(wiring);
   self->enlist(*all, "service/" + state.id());
   self->show_state("UP");
