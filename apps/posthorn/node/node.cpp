@@ -5,8 +5,6 @@
 #include "actors/courier/courier.hpp"
 #include "actors/metrics/metrics.hpp"
 #include "actors/pool/pool.hpp"
-#include "actors/service/service.hpp"
-#include "actors/sorter/namespaces.hpp"
 #include "actors/sorter/sorter.hpp"
 #include "actors/storage/storage_actor.hpp"
 #include "apps/posthorn/version.hpp"
@@ -18,8 +16,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <random>
-#include <set>
 #include <utility>
 
 namespace posthorn {
@@ -31,17 +27,6 @@ namespace {
 constexpr std::chrono::milliseconds drain_timeout{30'000};
 
 const char* sorter_lease = "sorter";
-
-std::string lease_name(const std::string& id) {
-  return "service/" + id;
-}
-
-/// Each actor has its own generator: they run on different threads.
-std::function<double()> make_spread() {
-  return [generator = std::mt19937_64{std::random_device{}()}]() mutable {
-    return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
-  };
-}
 
 } // namespace
 
@@ -167,123 +152,6 @@ caf::error node::spawn_actors() {
   return {};
 }
 
-caf::expected<directory_ptr> node::make_directory() {
-  storage::enroll ids;
-  std::vector<storage::mutation> work;
-  for (const auto& config : setup_.services)
-    ids.ids.push_back(config->registration.id);
-  work.emplace_back(ids);
-  // A lease is taken where an actor is to be spawned.
-  std::vector<service_config_ptr> starting;
-  for (const auto& config : setup_.services) {
-    const auto& id = config->registration.id;
-    if (!config->registration.url || running_.count(id) > 0)
-      continue;
-    starting.push_back(config);
-    work.emplace_back(
-      storage::take_lease{{lease_name(id), setup_.config.name,
-                           std::chrono::milliseconds{10'000}, 0}});
-  }
-  caf::scoped_actor self{*sys_};
-  auto answers = store_->commit(work);
-  for (auto& answer : answers)
-    if (!answer)
-      return std::move(answer.error());
-  const auto& numbers = std::get<storage::enrolled>(*answers[0]).numbers;
-  auto result = std::make_shared<directory>();
-  std::size_t granted = 0;
-  for (std::size_t i = 0; i < setup_.services.size(); ++i) {
-    const auto& config = setup_.services[i];
-    const auto& id = config->registration.id;
-    if (granted < starting.size() && starting[granted] == config) {
-      const auto& mine = std::get<lease>(*answers[1 + granted]);
-      running_[id] = spawn_service({numbers[i], mine.epoch}, config);
-      ++granted;
-    }
-    // A reload may have taken its url away; the actor is ended after this.
-    const auto actor
-      = config->registration.url ? running_.find(id) : running_.end();
-    result->add({numbers[i], id, config,
-                 actor != running_.end() ? actor->second : service_actor{}});
-  }
-  // What was configured once may still have a queue.
-  auto rows = store_->services();
-  if (!rows)
-    return std::move(rows.error());
-  for (const auto& row : *rows)
-    if (result->by_id.count(row.id) == 0)
-      result->add({row.number, row.id, nullptr, {}});
-  if (auto why = add_interest(*result))
-    return why;
-  return directory_ptr{std::move(result)};
-}
-
-caf::error node::add_interest(directory& to) const {
-  auto matcher = std::make_shared<interest>(setup_.config.server_name);
-  for (const auto& service : to.services)
-    if (service.actor)
-      if (auto why = matcher->add(service.number, service.config->registration))
-        return why;
-  matcher->build();
-  name_interest names;
-  names.users = [matcher](std::string_view user) -> const auto& {
-    return matcher->users_of(user);
-  };
-  names.rooms = [matcher](std::string_view room) -> const auto& {
-    return matcher->rooms_of(room);
-  };
-  names.aliases = [matcher](std::string_view alias) -> const auto& {
-    return matcher->aliases_of(alias);
-  };
-  room_interest_options options;
-  options.server_name = setup_.config.server_name;
-  to.rooms = std::make_shared<room_interest>(std::move(names), store_,
-                                             std::move(options));
-  to.parts.users
-    = [matcher](const std::string& id, std::vector<service_no>& found) {
-        const auto& services = matcher->users_of(id);
-        found.insert(found.end(), services.begin(), services.end());
-        return caf::error{};
-      };
-  // An event that changes nothing asks what every event of its room is asked.
-  to.parts.rooms = [rooms = to.rooms](const std::string& id,
-                                      std::vector<service_no>& found) {
-    event_fields asked;
-    asked.type = "m.typing";
-    asked.room_id = id;
-    return rooms->decide(asked, found);
-  };
-  return {};
-}
-
-service_actor node::spawn_service(claim who, service_config_ptr config) {
-  service_wiring wiring;
-  wiring.who = who;
-  wiring.config = std::move(config);
-  wiring.writer = writer_;
-  wiring.courier = courier_;
-  wiring.spread = make_spread();
-  return sys_->spawn(service, census_, std::move(wiring));
-}
-
-caf::expected<std::shared_ptr<const feed_directory>>
-node::make_feeds(const directory& services) const {
-  auto result = std::make_shared<feed_directory>();
-  for (const auto& one : services.services)
-    if (one.config && one.config->registration.url)
-      result->addressed[one.id]
-        = {digest_of(one.config->registration.hs_token), one.config, one.actor};
-  if (setup_.own) {
-    auto askable
-      = query_directory::make(setup_.config.server_name, setup_.services);
-    if (!askable)
-      return std::move(askable.error());
-    result->askable = std::move(*askable);
-    result->catch_all = digest_of(setup_.own->hs_token);
-  }
-  return std::shared_ptr<const feed_directory>{std::move(result)};
-}
-
 caf::error node::open_links() {
   gate_wiring answers;
   answers.node = setup_.config.name;
@@ -328,78 +196,6 @@ caf::error node::open_listeners() {
     return std::move(feed.error());
   feed_listener_ = std::move(*feed);
   serving_ = true;
-  return {};
-}
-
-reload_report node::reload() {
-  const auto finding = [](const problem& x) {
-    return reload_finding{x.file, x.line, x.field, x.text};
-  };
-  std::lock_guard guard{reloading_};
-  reload_report done;
-  auto what = reread_();
-  for (const auto& warning : what.warnings) {
-    spdlog::warn("reload: {}", to_string(warning));
-    done.warnings.push_back(finding(warning));
-  }
-  for (const auto& error : what.errors) {
-    spdlog::error("reload: {}", to_string(error));
-    done.errors.push_back(finding(error));
-  }
-  if (done.errors.empty())
-    if (const auto why = take_services(std::move(what), done)) {
-      spdlog::error("reload: {}", text_of(why));
-      done.errors.push_back({{}, 0, {}, text_of(why)});
-    }
-  if (done.errors.empty())
-    spdlog::info("reload: {} services, {} started, {} stopped", done.services,
-                 done.started, done.stopped);
-  else
-    spdlog::error("reload: {} errors, the services stay as they were",
-                  done.errors.size());
-  return done;
-}
-
-caf::error node::take_services(loaded what, reload_report& done) {
-  if (draining_)
-    return fault(ec::draining, "the node is shutting down");
-  const auto before = running_.size();
-  // What cannot change while running stays as it was.
-  std::swap(what.config, setup_.config);
-  std::swap(what, setup_);
-  std::set<std::string> wanted;
-  for (const auto& config : setup_.services)
-    if (config->registration.url)
-      wanted.insert(config->registration.id);
-  auto services = make_directory();
-  if (!services) {
-    std::swap(what, setup_);
-    return std::move(services.error());
-  }
-  auto feeds = make_feeds(**services);
-  if (!feeds) {
-    std::swap(what, setup_);
-    return std::move(feeds.error());
-  }
-  done.services = setup_.services.size();
-  done.started = running_.size() - before;
-  for (const auto& one : (*services)->services)
-    if (one.actor && one.config)
-      caf::anon_send(one.actor, one.config);
-  for (auto i = running_.begin(); i != running_.end();) {
-    if (wanted.count(i->first) > 0) {
-      ++i;
-      continue;
-    }
-    spdlog::info("service/{}: no longer configured, its queue is kept",
-                 i->first);
-    caf::anon_send_exit(i->second, caf::exit_reason::user_shutdown);
-    i = running_.erase(i);
-    ++done.stopped;
-  }
-  caf::anon_send(sorter_, *services);
-  feeds_->replace(std::move(*feeds));
-  admin_->replace(*services);
   return {};
 }
 
