@@ -163,11 +163,20 @@ using gate_actor = caf::typed_actor<
   // A page of the actor dump.
   caf::replies_to<wire::ask_page_v1>::with<wire::page_v1>>;
 
+/// What another node says of itself when it has connected.
+struct greeting {
+  std::string node;
+  std::string address;
+  gate_actor gate;
+};
+
 /// The connection to one other node. Two behaviours: DIALLING and UP.
 using link_actor = caf::typed_actor<
   // Passes a wake-up on, if the node is there: one that is not finds its queues
   // by itself when it comes.
   caf::reacts_to<service_ids_ptr>,
+  // The node has connected by itself: that connection serves.
+  caf::reacts_to<greeting>,
   // Asks the node to carry out an order. Errors: bad_address (not linked, or no
   // answer in time).
   caf::replies_to<order>::with<order_outcome>,
@@ -181,6 +190,8 @@ using links_actor = caf::typed_actor<
   // These are the other nodes now: links to new ones are made, those to nodes
   // that are not in the list end. Nodes of `cluster.peers` are always linked.
   caf::reacts_to<peer_list_ptr>,
+  // Another node has connected.
+  caf::reacts_to<greeting>,
   // These services got something and are delivered elsewhere: tells the other
   // nodes, what comes at once in one message.
   caf::reacts_to<service_ids_ptr>,
@@ -222,6 +233,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::peer_list_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::service_ids_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::elsewhere_listener)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::greeting)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::order_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::node_dump_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::cluster_dump)

@@ -77,9 +77,12 @@ gate_actor::behavior_type gate(gate_self* self, const census_ptr& all,
   self->state.wiring = std::move(wiring);
   self->enlist(*all, "gate");
   return {
-    [self](const wire::hello_v1&) {
-      return wire::hello_v1{self->state.wiring.node,
-                            self->state.wiring.version};
+    [self](const wire::hello_v1& x) {
+      const auto& own = self->state.wiring;
+      if (x.gate)
+        own.greeted({x.node, x.address, caf::actor_cast<gate_actor>(x.gate)});
+      return wire::hello_v1{own.node, own.version, own.address,
+                            caf::actor_cast<caf::strong_actor_ptr>(self)};
     },
     [self](const wire::wake_v1& x) -> caf::result<wire::woken_v1> {
       if (x.services.size() > wire::services_max)

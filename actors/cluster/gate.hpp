@@ -18,6 +18,10 @@ namespace posthorn {
 struct gate_wiring {
   std::string node;
   std::string version;
+  /// Where others reach it.
+  std::string address;
+  /// Another node has said hello.
+  std::function<void(const greeting&)> greeted;
   /// The actor of this node that delivers to a service; invalid: none does.
   std::function<service_actor(const std::string& id)> service_here;
   /// "ready", or why not.

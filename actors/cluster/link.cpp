@@ -66,6 +66,7 @@ std::string lost_text(const caf::error& why) {
 link_actor::behavior_type link_state::dialling() {
   return {
     [](const service_ids_ptr&) {},
+    [this](const greeting& who) { greeted(who); },
     [this](const order&) -> caf::result<order_outcome> {
       return fault(ec::bad_address, whom() + ": " + problem);
     },
@@ -80,6 +81,7 @@ link_actor::behavior_type link_state::up() {
       waking.insert(ids->begin(), ids->end());
       wake();
     },
+    [this](const greeting& who) { greeted(who); },
     [this](const order& what) { return pass_on(what); },
     [this](dump_atom) { return dump(); },
     // Of an attempt that is over.
@@ -122,12 +124,14 @@ void link_state::dial(std::uint64_t number) {
 void link_state::greet(const gate_actor& found, std::uint64_t number) {
   self
     ->request(found, caf::duration{hello_patience},
-              wire::hello_v1{wiring.node, wiring.version})
+              wire::hello_v1{
+                wiring.own.name, wiring.version, wiring.own.address,
+                caf::actor_cast<caf::strong_actor_ptr>(wiring.own_gate)})
     .then(
       [this, number, found](const wire::hello_v1& who) {
         if (number != attempt)
           return;
-        if (who.node == wiring.node)
+        if (who.node == wiring.own.name)
           return redial("the node there is called '" + who.node
                         + "', as this one: it is the same, or names are not "
                           "unique");
@@ -137,6 +141,22 @@ void link_state::greet(const gate_actor& found, std::uint64_t number) {
         if (number == attempt)
           redial("connected, but nobody answers");
       });
+}
+
+void link_state::greeted(const greeting& who) {
+  if (who.node == wiring.own.name || who.gate == gate)
+    return;
+  // Attempts of this end are void from now on.
+  ++attempt;
+  if (gate)
+    self->demonitor(gate.address());
+  go_up(who.gate, who.node);
+}
+
+bool link_state::dials() const {
+  // Addresses may be written in several ways: names are better, once known.
+  return peer_name.empty() ? wiring.own.address < wiring.to.address
+                           : wiring.own.name < peer_name;
 }
 
 void link_state::go_up(const gate_actor& found, const std::string& who) {
@@ -167,8 +187,10 @@ void link_state::redial(const std::string& why) {
     spdlog::warn("link: {}: {}", whom(), why);
   problem = why;
   wiring.board->down(wiring.to.address, peer_name, why);
-  self->delayed_send(self, pause_after(failures, wiring.spread()),
-                     dial_atom::value, ++attempt);
+  auto pause = pause_after(failures, wiring.spread());
+  if (!dials())
+    pause += turn_patience;
+  self->delayed_send(self, pause, dial_atom::value, ++attempt);
 }
 
 // -- what goes over it --------------------------------------------------------
@@ -243,10 +265,15 @@ void link_state::ask_page(std::shared_ptr<node_dump> so_far,
         so_far->state = page.state;
         so_far->uptime = milliseconds{page.uptime_ms};
         so_far->left_out = page.more;
+        // Names that are cut may be alike: a page that goes back is the last.
+        const bool onward
+          = !page.actors.empty()
+            && (so_far->actors.empty()
+                || so_far->actors.back().name < page.actors.front().name);
         const auto size = std::min(page.actors.size(), wire::actors_max);
-        for (std::size_t i = 0; i < size; ++i)
+        for (std::size_t i = 0; onward && i < size; ++i)
           so_far->actors.push_back(wire::from_wire(page.actors[i]));
-        if (page.more > 0 && size > 0
+        if (page.more > 0 && onward
             && so_far->actors.size() < actors_of_dump_max)
           return ask_page(std::move(so_far), promise, deadline);
         promise.deliver(node_dump_ptr{std::move(so_far)});
@@ -283,7 +310,8 @@ link_actor::behavior_type link_to(link_self* self, const census_ptr& all,
     if (state.gate && what.source == state.gate.address())
       state.go_down(lost_text(what.reason));
   });
-  self->send(self, dial_atom::value, ++state.attempt);
+  self->delayed_send(self, state.dials() ? milliseconds{0} : turn_patience,
+                     dial_atom::value, ++state.attempt);
   return state.dialling();
 }
 

@@ -22,13 +22,17 @@ inline constexpr std::chrono::milliseconds order_patience{5'000};
 
 /// Pauses between attempts to connect: doubled from the first to the longest.
 inline constexpr std::chrono::milliseconds redial_first{250};
-inline constexpr std::chrono::milliseconds redial_longest{8'000};
+inline constexpr std::chrono::milliseconds redial_longest{4'000};
+
+/// How much longer the node that is not to dial waits before it does.
+inline constexpr std::chrono::milliseconds turn_patience{6'000};
 
 /// What a link is given to work with.
 struct link_wiring {
   /// This node.
-  std::string node;
+  peer own;
   std::string version;
+  gate_actor own_gate;
   /// The other one.
   peer to;
   /// CAF's connector: answers `connect_atom, host, port`.
@@ -57,6 +61,11 @@ using link_self = counted_actor<link_actor, link_state>;
 ///  no: next pause,      the connection broke, or was silent for longer
 ///  doubled              than middleman.connection-timeout
 ///
+/// One connection serves both ways. Of two nodes one dials, and the other waits
+/// for its greeting and dials only when that does not come: CAF uses two
+/// connections that were made at once in one direction each, and cuts either
+/// for being silent in the other.
+///
 /// Nothing is kept for a node that is not there. Of wake-ups one message at
 /// most is on its way; what comes meanwhile goes with the next.
 struct link_state {
@@ -70,6 +79,11 @@ struct link_state {
   void greet(const gate_actor& found, std::uint64_t number);
   void go_up(const gate_actor& found, const std::string& who);
   void go_down(const std::string& why);
+  /// The peer has connected.
+  void greeted(const greeting& who);
+  /// Whether it is this node's turn to dial. Both ends must come to opposite
+  /// answers.
+  bool dials() const;
   /// Notes why it is not up, and tries again in a while.
   void redial(const std::string& why);
   /// Sends what is in `waking`, unless a message is on its way.

@@ -59,6 +59,17 @@ void links_state::take(const std::vector<peer>& wanted) {
     links[address] = {to, wiring.spawn_link(to)};
 }
 
+void links_state::greeted(const greeting& who) {
+  for (const auto& [address, one] : links)
+    if (address == who.address || one.to.name == who.node)
+      return self->send(one.link, who);
+  // It was given another of the node's addresses than the node gives itself.
+  for (const auto& known : wiring.board->snapshot())
+    if (known.name == who.node)
+      if (const auto found = links.find(known.address); found != links.end())
+        return self->send(found->second.link, who);
+}
+
 void links_state::flush() {
   if (waking.empty())
     return;
@@ -135,6 +146,7 @@ links_actor::behavior_type links(links_self* self, const census_ptr& all,
   state.take({});
   return {
     [&state](const peer_list_ptr& now) { state.take(*now); },
+    [&state](const greeting& who) { state.greeted(who); },
     [&state](const service_ids_ptr& ids) {
       // What waits behind this goes with it.
       if (state.waking.empty() && !ids->empty())

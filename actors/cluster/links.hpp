@@ -41,6 +41,9 @@ struct links_state {
 
   /// Links those and the fixed ones, and no others.
   void take(const std::vector<peer>& wanted);
+  /// Passes a greeting to the link to that node; one from a stranger is
+  /// nobody's.
+  void greeted(const greeting& who);
   /// Tells every link about what was gathered.
   void flush();
   caf::typed_response_promise<order_outcome> pass_on(const order& what);

@@ -7,6 +7,7 @@
 
 #include "actors/metrics/census.hpp"
 
+#include <caf/actor_control_block.hpp>
 #include <caf/meta/type_name.hpp>
 #include <caf/type_id.hpp>
 
@@ -22,15 +23,20 @@ inline constexpr std::size_t services_max = 1'000;
 inline constexpr std::size_t actors_max = 200;
 inline constexpr std::size_t text_max = 256;
 
-/// The first message over a new connection, and its answer: who is there.
+/// The first message over a new connection, and its answer: who is there. With
+/// its gate the node that was dialled can use the connection, too.
 struct hello_v1 {
   std::string node;
   std::string version;
+  /// `cluster.advertise`.
+  std::string address;
+  caf::strong_actor_ptr gate;
 };
 
 template <class Inspector>
 auto inspect(Inspector& f, hello_v1& x) {
-  return f(caf::meta::type_name("hello_v1"), x.node, x.version);
+  return f(caf::meta::type_name("hello_v1"), x.node, x.version,
+           x.address, x.gate);
 }
 
 /// These services got something to deliver.

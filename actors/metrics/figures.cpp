@@ -86,7 +86,14 @@ figures::figures()
               .Add({}, short_waits)},
     group_{histograms(all_, "posthorn_store_commit_batch_size",
                       "Mutations that shared a commit.")
-             .Add({}, group_sizes)} {}
+             .Add({}, group_sizes)} {
+  // There from the start: an increase from nothing is none.
+  for (const auto* reason : {"not_json", "bad_json", "too_large", "overloaded",
+                             "draining", "store_full", "store_failed"})
+    rejected_.Add({{"reason", reason}});
+  for (const auto* reason : {"store_full", "store_failed"})
+    store_errors_.Add({{"reason", reason}});
+}
 
 void figures::took_in(const batch& what, bool duplicate,
                       std::chrono::nanoseconds waited) {

@@ -9,6 +9,7 @@
 #include <caf/io/middleman.hpp>
 #include <caf/openssl/manager.hpp>
 #include <caf/openssl/publish.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -48,6 +49,35 @@ caf::expected<std::uint16_t> publish(caf::actor_system& sys,
 
 } // namespace
 
+void node_links::spawn_links(caf::actor_system& sys, const census_ptr& all,
+                             const cluster_settings& cluster, const peer& own,
+                             const std::string& version) {
+  links_wiring wiring;
+  wiring.own = own;
+  for (const auto& one : cluster.peers)
+    wiring.addresses.push_back(to_string(one));
+  wiring.board = board_;
+  link_wiring each;
+  each.own = own;
+  each.version = version;
+  each.own_gate = gate_;
+  each.broker = broker_of(sys, cluster.tls.has_value());
+  each.board = board_;
+  each.probe = [](const std::string& host, std::uint16_t port) {
+    return probe_address(host, port, probe_patience);
+  };
+  wiring.spawn_link = [&sys, all, each](const peer& to) {
+    auto link = each;
+    link.to = to;
+    link.spread
+      = [generator = std::mt19937_64{std::random_device{}()}]() mutable {
+          return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
+        };
+    return sys.spawn<caf::detached>(link_to, all, std::move(link));
+  };
+  links_ = sys.spawn<caf::detached>(links, all, std::move(wiring));
+}
+
 void node_links::prepare(caf::actor_system_config& config,
                          const node_config& node) {
   if (!node.cluster)
@@ -77,35 +107,20 @@ node_links::start(caf::actor_system& sys, const census_ptr& all,
   const auto& cluster = *node.cluster;
   const bool tls = cluster.tls.has_value();
   result.reset(new node_links);
+  const peer own{node.name, to_string(cluster.advertise)};
+  // Nobody can greet before the gate is published below.
+  const auto greeted = std::make_shared<links_actor>();
+  answers.address = own.address;
+  answers.greeted
+    = [greeted](const greeting& who) { caf::anon_send(*greeted, who); };
   result->gate_ = sys.spawn<caf::detached>(gate, all, answers);
+  result->spawn_links(sys, all, cluster, own, answers.version);
+  *greeted = result->links_;
   const auto port = publish(sys, result->gate_, cluster.listen, tls);
   if (!port)
     return fault(ec::bad_address, "cluster.listen: " + to_string(cluster.listen)
                                     + " cannot be listened on: "
                                     + text_of(port.error()));
-  links_wiring wiring;
-  wiring.own = {node.name, to_string(cluster.advertise)};
-  for (const auto& one : cluster.peers)
-    wiring.addresses.push_back(to_string(one));
-  wiring.board = result->board_;
-  wiring.spawn_link = [&sys, all, node = node.name,
-                       version = answers.version,
-                       board = result->board_, tls](const peer& to) {
-    link_wiring link;
-    link.node = node;
-    link.version = version;
-    link.to = to;
-    link.broker = broker_of(sys, tls);
-    link.probe = [](const std::string& host, std::uint16_t port) {
-      return probe_address(host, port, probe_patience);
-    };
-    link.spread = [generator = std::mt19937_64{std::random_device{}()}]() mutable {
-      return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
-    };
-    link.board = board;
-    return sys.spawn<caf::detached>(link_to, all, std::move(link));
-  };
-  result->links_ = sys.spawn<caf::detached>(links, all, std::move(wiring));
   spdlog::info("node {}: open to other nodes on {}{}", node.name,
                to_string(cluster.listen), tls ? " with TLS" : "");
   return result;
@@ -114,8 +129,12 @@ node_links::start(caf::actor_system& sys, const census_ptr& all,
 node_links::~node_links() {
   if (links_)
     caf::anon_send_exit(links_, caf::exit_reason::user_shutdown);
-  if (gate_)
-    caf::anon_send_exit(gate_, caf::exit_reason::user_shutdown);
+  if (!gate_)
+    return;
+  // It answers with what the node owns, which may end after this.
+  caf::scoped_actor self{gate_.home_system()};
+  self->send_exit(gate_, caf::exit_reason::user_shutdown);
+  self->wait_for(gate_);
 }
 
 } // namespace posthorn

@@ -46,6 +46,10 @@ public:
 private:
   node_links() = default;
 
+  void spawn_links(caf::actor_system& sys, const census_ptr& all,
+                   const cluster_settings& cluster, const peer& own,
+                   const std::string& version);
+
   link_board_ptr board_ = std::make_shared<link_board>();
   gate_actor gate_;
   links_actor links_;
