@@ -35,6 +35,7 @@ namespace posthorn {
 using peek_atom = caf::atom_constant<caf::atom("peek")>;
 using poll_atom = caf::atom_constant<caf::atom("poll")>;
 using arrived_atom = caf::atom_constant<caf::atom("arrived")>;
+using gather_atom = caf::atom_constant<caf::atom("gather")>;
 using wake_atom = caf::atom_constant<caf::atom("wake")>;
 using attempt_atom = caf::atom_constant<caf::atom("attempt")>;
 using retry_atom = caf::atom_constant<caf::atom("retry")>;
@@ -96,7 +97,9 @@ using sorter_actor = caf::typed_actor<
   // Finishes the page in hand and takes no other; answers when that is done.
   caf::replies_to<drain_atom>::with<storage::nothing_more>,
   // To itself, once a poll interval.
-  caf::reacts_to<poll_atom>>;
+  caf::reacts_to<poll_atom>,
+  // To itself: what arrives has been let gather for long enough.
+  caf::reacts_to<gather_atom>>;
 
 /// Delivers one application service's transactions, in order, one at a time.
 /// Two behaviours: UP, sending; DOWN, waiting to try again.

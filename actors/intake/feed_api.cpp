@@ -4,7 +4,6 @@
 #include "actors/intake/slicer.hpp"
 #include "actors/metrics/figures.hpp"
 
-#include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -46,7 +45,8 @@ refusal refusal_for(const caf::error& why) {
 feed_api::feed_api(caf::actor_system& sys, census_ptr all, intake_actor intake,
                    courier_actor courier,
                    std::shared_ptr<const feed_directory> feeds)
-  : sys_{sys}, all_{std::move(all)}, intake_{std::move(intake)}, queries_{sys, std::move(courier)},
+  : all_{std::move(all)}, appending_{sys, std::move(intake)},
+    queries_{sys, std::move(courier)},
     feeds_{std::move(feeds)} {}
 
 void feed_api::replace(std::shared_ptr<const feed_directory> feeds) {
@@ -136,19 +136,12 @@ void feed_api::take_transaction(const std::string& feed,
     sliced->feed = feed;
     sliced->txn_id = txn_id;
     sliced->received = std::chrono::system_clock::now();
-    caf::error why;
     const auto whole = std::make_shared<const batch>(std::move(*sliced));
-    caf::scoped_actor self{sys_};
-    self
-      ->request(intake_, caf::duration{commit_patience}, storage::append{whole})
-      .receive(
-        [&](const receipt& x) {
-          all_->sums().took_in(*whole, x.duplicate,
-                               std::chrono::steady_clock::now() - begin);
-        },
-        [&](caf::error& error) { why = std::move(error); });
-    if (why)
-      return refuse(why);
+    const auto taken = appending_.take(whole, commit_patience);
+    if (!taken)
+      return refuse(taken.error());
+    all_->sums().took_in(*whole, taken->duplicate,
+                         std::chrono::steady_clock::now() - begin);
   }
   response.status = 200;
   response.set_content("{}", json_type);

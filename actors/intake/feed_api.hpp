@@ -3,6 +3,7 @@
 // and the queries that are passed through to a service.
 #pragma once
 
+#include "actors/intake/appending.hpp"
 #include "actors/intake/credentials.hpp"
 #include "actors/intake/matrix_error.hpp"
 #include "actors/intake/queries.hpp"
@@ -65,9 +66,8 @@ private:
   void take_transaction(const std::string& feed, const std::string& txn_id,
                         httplib::Request& request, httplib::Response& response);
 
-  caf::actor_system& sys_;
   census_ptr all_;
-  intake_actor intake_;
+  appending appending_;
   queries queries_;
   mutable std::mutex mutex_;
   std::shared_ptr<const feed_directory> feeds_;

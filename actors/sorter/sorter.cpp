@@ -20,13 +20,32 @@ cut_limits limits_of(const service_config& config) {
   return result;
 }
 
+std::size_t items_of(const pool_page& page) {
+  std::size_t result = 0;
+  for (const auto& entry : page.entries)
+    result += entry.kinds.size();
+  return result;
+}
+
+/// Shorter waits are not worth a timer.
+constexpr std::chrono::microseconds gathering_least{1'000};
+constexpr std::chrono::microseconds gathering_most{10'000};
+constexpr std::chrono::microseconds gathering_an_item{20};
+
 } // namespace
+
+std::chrono::microseconds gathering_time(std::size_t items) {
+  if (items >= static_cast<std::size_t>(gathering_most / gathering_an_item))
+    return gathering_most;
+  return gathering_an_item * static_cast<int>(items);
+}
 
 void sorter_state::poll() {
   if (busy || draining)
     return;
   busy = true;
   again = false;
+  polled = self->clock().now();
   self->request(wiring.pool, caf::infinite, peek_atom::value)
     .then([this](const pool_page_ptr& page) { sort(page); },
           [this](const caf::error& why) { failed(why); });
@@ -41,12 +60,11 @@ void sorter_state::sort(const pool_page_ptr& page) {
     return failed(decided.error());
   auto what = std::make_shared<routing>(std::move(*decided));
   self->request(wiring.writer, caf::infinite, storage::route{std::move(what)})
-    .then(
-      [this, full = page->full](const routed& woken) { sorted(woken, full); },
-      [this](const caf::error& why) { failed(why); });
+    .then([this, page](const routed& woken) { sorted(woken, *page); },
+          [this](const caf::error& why) { failed(why); });
 }
 
-void sorter_state::sorted(const routed& woken, bool full) {
+void sorter_state::sorted(const routed& woken, const pool_page& page) {
   deciding->stored();
   std::vector<std::string> elsewhere_ids;
   for (auto number : woken.services) {
@@ -62,8 +80,19 @@ void sorter_state::sorted(const routed& woken, bool full) {
   if (!elsewhere_ids.empty())
     self->send(elsewhere, std::make_shared<const std::vector<std::string>>(
                             std::move(elsewhere_ids)));
-  again = again || full;
+  again = again || page.full;
+  if (wiring.wake_on_arrival && !page.full)
+    gather(items_of(page));
   settle();
+}
+
+void sorter_state::gather(std::size_t items) {
+  // A slow disk has let them gather already.
+  const auto left = polled + gathering_time(items) - self->clock().now();
+  if (left < gathering_least)
+    return;
+  gathering = true;
+  self->delayed_send(self, left, gather_atom::value);
 }
 
 void sorter_state::failed(const caf::error& why) {
@@ -83,7 +112,7 @@ void sorter_state::settle() {
     return learn();
   for (auto& promise : std::exchange(drained, {}))
     promise.deliver(storage::nothing_more{});
-  if (again)
+  if (again && !gathering)
     poll();
 }
 
@@ -201,8 +230,9 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
     [&state](arrived_atom) {
       if (!state.wiring.wake_on_arrival)
         return;
-      state.again = state.busy;
-      state.poll();
+      state.again = state.busy || state.gathering;
+      if (!state.gathering)
+        state.poll();
     },
     [&state](directory_ptr& services) {
       state.wiring.services = std::move(services);
@@ -232,6 +262,11 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
       state.self->delayed_send(state.self, state.wiring.poll_interval,
                                poll_atom::value);
       state.poll();
+    },
+    [&state](gather_atom) {
+      state.gathering = false;
+      if (state.again)
+        state.poll();
     },
   };
 }

@@ -5,6 +5,7 @@
 #include "apps/posthorn/commands/adopt.hpp"
 #include "apps/posthorn/commands/check.hpp"
 #include "apps/posthorn/commands/generate.hpp"
+#include "apps/posthorn/commands/store_copy.hpp"
 #include "apps/posthorn/inspect/import.hpp"
 #include "apps/posthorn/inspect/inspect.hpp"
 #include "apps/posthorn/inspect/metrics.hpp"
@@ -200,6 +201,24 @@ void add_import(CLI::App& app, action& chosen) {
   });
 }
 
+void add_copy(CLI::App& store, action& chosen, const std::string& verb,
+              const std::string& text, bool compact) {
+  auto* cmd = store.add_subcommand(verb, text);
+  auto options = std::make_shared<store_copy_options>();
+  options->compact = compact;
+  cmd->add_option("DIR", options->to, "Where to: empty, or not there yet")
+    ->required();
+  cmd->add_option("-c,--config", options->config, "posthorn.yaml")
+    ->capture_default_str();
+  cmd->add_option("--store", options->flags.store,
+                  "The store, e.g. lmdb:/var/lib/x");
+  cmd->add_flag("--json", options->json, "Answer as JSON");
+  cmd->callback([&chosen, options] {
+    chosen
+      = [options] { return run_store_copy(*options, std::cout, std::cerr); };
+  });
+}
+
 void add_store(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand("store", "Look after the store");
   cmd->require_subcommand(1);
@@ -211,6 +230,10 @@ void add_store(CLI::App& app, action& chosen) {
                             std::cerr);
     };
   });
+  add_copy(*cmd, chosen, "backup",
+           "A consistent copy, also while nodes run on the store", false);
+  add_copy(*cmd, chosen, "compact",
+           "A copy without the pages that nothing uses", true);
 }
 
 void add_bench(CLI::App& app, action& chosen) {

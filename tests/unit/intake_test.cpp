@@ -71,6 +71,37 @@ TEST_CASE_FIXTURE(fixture, "a draining node refuses transactions") {
   CHECK(is(refused.error(), ec::draining));
 }
 
+TEST_CASE(
+  "an answer that comes after the patience is over is not taken for that "
+  "of the next batch") {
+  caf::actor_system_config config;
+  caf::actor_system sys{config};
+  const auto disk = sys.spawn(
+    [](intake_actor::pointer me, caf::typed_response_promise<receipt> late)
+      -> intake_actor::behavior_type {
+      return {
+        // Answers the first batch, with an error, when the second has come.
+        [me, late](storage::append&) mutable -> caf::result<receipt> {
+          if (!late.pending()) {
+            late = me->make_response_promise<receipt>();
+            return late;
+          }
+          late.deliver(fault(ec::store_full, "of the first"));
+          return receipt{2, false};
+        },
+        [](drain_atom) { return storage::nothing_more{}; },
+      };
+    },
+    caf::typed_response_promise<receipt>{});
+  {
+    appending aut{sys, disk};
+    const auto what = std::make_shared<const batch>();
+    CHECK(is(aut.take(what, std::chrono::milliseconds{0}), ec::overloaded));
+    CHECK(aut.take(what, std::chrono::minutes{1}) == caf::error{});
+  }
+  caf::anon_send_exit(disk, caf::exit_reason::user_shutdown);
+}
+
 TEST_CASE("a target says for whom it is, and what is below") {
   const auto addressed
     = *parse_feed_target("/as/irc/_matrix/app/v1/transactions/17");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sorter over a fake store, in virtual time; and its grouping of items.
+// The sorter over a fake store, in virtual time.
 #include "actors/pool/pool.hpp"
 #include "actors/sorter/sorter.hpp"
 #include "actors/storage/storage_actor.hpp"
 #include "tests/support/fake_store.hpp"
+#include "tests/support/pool_entries.hpp"
 #include "tests/support/show.hpp"
 #include "tests/support/virtual_time.hpp"
 
@@ -14,23 +15,6 @@ using namespace posthorn::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-pool_entry entry(std::uint64_t position, std::string feed, std::size_t items,
-                 std::uint32_t size = 100) {
-  pool_entry result;
-  result.position = position;
-  result.feed = std::move(feed);
-  result.kinds.assign(items, item_kind::event);
-  result.sizes.assign(items, size);
-  if (result.feed.empty())
-    result.fields.resize(items);
-  return result;
-}
-
-struct woken_state {
-  int count = 0;
-  static constexpr const char* name = "service";
-};
 
 /// Stands for a service actor; counts its wake-ups into `count`.
 service_actor::behavior_type counting_service(service_actor::pointer,
@@ -155,6 +139,33 @@ TEST_CASE_FIXTURE(fixture, "with wake_on_arrival an arrival is sorted without "
   run();
   CHECK(store->routings.size() == 1);
   CHECK(*irc == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "after a page of many events arrivals gather for a "
+                           "moment, so that transactions are not cut small") {
+  start(true);
+  fill({entry(1, "irc", 300)});
+  self->send(aut, arrived_atom::value);
+  run();
+  REQUIRE(store->routings.size() == 1);
+  fill({entry(2, "irc", 1)});
+  self->send(aut, arrived_atom::value);
+  run_for(5ms);
+  CHECK(store->routings.size() == 1);
+  run_for(1ms);
+  REQUIRE(store->routings.size() == 2);
+  // After a page of one event the next is sorted without delay.
+  fill({entry(3, "irc", 1)});
+  self->send(aut, arrived_atom::value);
+  run();
+  CHECK(store->routings.size() == 3);
+}
+
+TEST_CASE("arrivals gather 20 us an event, at most 10 ms") {
+  CHECK(gathering_time(0) == 0us);
+  CHECK(gathering_time(50) == 1ms);
+  CHECK(gathering_time(400) == 8ms);
+  CHECK(gathering_time(1'000'000) == 10ms);
 }
 
 TEST_CASE_FIXTURE(fixture,
@@ -326,63 +337,6 @@ TEST_CASE_FIXTURE(fixture, "items of the catch-all feed that are no events are "
   fill({typing});
   run_for(1s);
   CHECK(store->routings.at(0).parcels.empty());
-}
-
-TEST_CASE("small transactions for one service become one run, even with others "
-          "between them") {
-  parcel_builder aut;
-  aut.add_batch(entry(1, "irc", 1), {1});
-  aut.add_batch(entry(2, "log", 1), {2});
-  aut.add_batch(entry(3, "irc", 1), {1});
-  const auto done = aut.take();
-  REQUIRE(done.size() == 2);
-  CHECK(done[0].pieces.size() == 2);
-  CHECK(done[0].items == 2);
-  CHECK(done[0].bytes == 200);
-}
-
-TEST_CASE("a large transaction stays whole") {
-  parcel_builder aut;
-  aut.add_batch(entry(1, "irc", 1), {1});
-  aut.add_batch(entry(2, "irc", 100, 600), {1});
-  aut.add_batch(entry(3, "irc", 1), {1});
-  const auto done = aut.take();
-  REQUIRE(done.size() == 3);
-  CHECK(done[1].pieces.size() == 1);
-  CHECK(done[1].pieces[0].position == 2);
-}
-
-TEST_CASE("grouping never reorders what a service gets") {
-  // Every service's items, in the order of the parcels, are in pool order: over
-  // 200 seeded random streams of 300 items and 5 services.
-  std::uint32_t seed = 7;
-  const auto random = [&seed](std::uint32_t n) {
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 16) % n;
-  };
-  for (int round = 0; round < 200; ++round) {
-    parcel_builder aut;
-    std::map<service_no, std::vector<std::uint64_t>> wanted;
-    std::map<service_no, std::vector<std::uint64_t>> got;
-    for (std::uint64_t at = 1; at <= 30; ++at) {
-      const auto batch = entry(at, "", 10);
-      for (std::uint32_t i = 0; i < 10; ++i) {
-        std::set<service_no> to;
-        for (auto n = random(3); n > 0; --n)
-          to.insert(random(5));
-        for (auto no : to)
-          wanted[no].push_back(at * 100 + i);
-        if (!to.empty())
-          aut.add_item(batch, i, {to.begin(), to.end()});
-      }
-    }
-    for (const auto& x : aut.take())
-      for (const auto& piece : x.pieces)
-        for (std::uint32_t i = 0; i < piece.count; ++i)
-          for (auto no : x.to)
-            got[no].push_back(piece.position * 100 + piece.first + i);
-    REQUIRE(got == wanted);
-  }
 }
 
 TEST_SUITE_END();
