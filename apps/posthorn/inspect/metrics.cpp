@@ -112,7 +112,7 @@ std::string state_text(const json& actor) {
 }
 
 void print_nodes(const json& nodes, std::ostream& out) {
-  table shown{{"NODE", "ADDRESS", "VERSION", "UP", "ACTORS", "STATE"}};
+  table shown{{"NODE", "ADDRESS", "VERSION", "UP", "SHOWN", "STATE"}};
   for (const auto& x : nodes) {
     const bool answered = x.at("answered").get<bool>();
     shown.add({word(x, "name"), word(x, "address"), word(x, "version"),
