@@ -105,7 +105,7 @@ struct rig : virtual_time {
   }
 
   void lose(const link_actor& aut) {
-    caf::anon_send(aut,
+    caf::anon_send(caf::actor_cast<caf::actor>(aut),
                    caf::down_msg{b.actor.address(),
                                  caf::exit_reason::remote_link_unreachable});
     run();
