@@ -79,8 +79,7 @@ using pool_actor = caf::typed_actor<
   caf::replies_to<peek_atom>::with<pool_page_ptr>>;
 
 /// Is told which services got something to deliver that have no actor here.
-using elsewhere_listener
-  = caf::typed_actor<caf::reacts_to<service_ids_ptr>>;
+using elsewhere_listener = caf::typed_actor<caf::reacts_to<service_ids_ptr>>;
 
 /// Decides for whom each item is. One in the cluster at a time, by its lease.
 using sorter_actor = caf::typed_actor<
@@ -198,8 +197,8 @@ using links_actor = caf::typed_actor<
   // These services got something and are delivered elsewhere: tells the other
   // nodes, what comes at once in one message.
   caf::reacts_to<service_ids_ptr>,
-  // Has the node that delivers to a service carry out an order. Always answered,
-  // in at most order_patience (actors/cluster/link.hpp).
+  // Has the node that delivers to a service carry out an order. Always
+  // answered, in at most order_patience (actors/cluster/link.hpp).
   caf::replies_to<order>::with<order_outcome>,
   // The dumps of all other nodes. Always answered, in at most dump_patience.
   caf::replies_to<dump_atom>::with<cluster_dump>,

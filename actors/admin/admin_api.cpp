@@ -258,9 +258,7 @@ void admin_api::order_elsewhere(const posthorn::order& what, bool known,
                                 httplib::Response& response) {
   order_outcome done;
   caf::scoped_actor self{sys_};
-  self
-    ->request(links_, caf::duration{order_patience + answer_patience},
-              what)
+  self->request(links_, caf::duration{order_patience + answer_patience}, what)
     .receive([&](order_outcome& x) { done = std::move(x); },
              [&](const caf::error& why) { done.problem = text_of(why); });
   if (done.found && !done.problem.empty())
@@ -297,17 +295,16 @@ std::chrono::milliseconds admin_api::uptime() const {
 }
 
 dump_sources admin_api::sources() const {
-  return {wiring_.node,  wiring_.version,
-          wiring_.metrics, links_,
-          board_, [this] { return state(); },
+  return {wiring_.node, wiring_.version, wiring_.metrics,
+          links_,       board_,          [this] { return state(); },
           started_};
 }
 
 json admin_api::dump() {
   const auto rows = wiring_.store->services();
-  auto result = dump_json(gather_dump(sys_, sources()),
-                          services_json(rows ? *rows
-                                             : std::vector<service_row>{}));
+  auto result
+    = dump_json(gather_dump(sys_, sources()),
+                services_json(rows ? *rows : std::vector<service_row>{}));
   if (!rows)
     result["services_problem"] = text_of(rows.error());
   return result;

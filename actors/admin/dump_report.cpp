@@ -82,11 +82,20 @@ json node_json(const node_dump& what, const json& services) {
 }
 
 json totals_of(const json& nodes, const json& services) {
-  json sum{{"nodes", nodes.size()}, {"nodes_answering", 0}, {"actors", 0},
-           {"actors_without_answer", 0}, {"handled", 0}, {"mailbox", 0},
-           {"busy_seconds", 0.0}, {"services", services.size()}, {"up", 0},
-           {"down", 0}, {"paused", 0}, {"pending_events", 0},
-           {"pending_bytes", 0}, {"oldest_pending_seconds", 0.0}};
+  json sum{{"nodes", nodes.size()},
+           {"nodes_answering", 0},
+           {"actors", 0},
+           {"actors_without_answer", 0},
+           {"handled", 0},
+           {"mailbox", 0},
+           {"busy_seconds", 0.0},
+           {"services", services.size()},
+           {"up", 0},
+           {"down", 0},
+           {"paused", 0},
+           {"pending_events", 0},
+           {"pending_bytes", 0},
+           {"oldest_pending_seconds", 0.0}};
   const auto add = [&sum](const char* key, std::uint64_t more) {
     sum[key] = sum[key].get<std::uint64_t>() + more;
   };
@@ -97,8 +106,8 @@ json totals_of(const json& nodes, const json& services) {
       add("actors_without_answer", one["problem"] == "" ? 0 : 1);
       add("handled", one["handled"]);
       add("mailbox", one["mailbox"]);
-      sum["busy_seconds"] = sum["busy_seconds"].get<double>()
-                            + one["busy_seconds"].get<double>();
+      sum["busy_seconds"]
+        = sum["busy_seconds"].get<double>() + one["busy_seconds"].get<double>();
     }
   }
   for (const auto& one : services) {
@@ -107,9 +116,8 @@ json totals_of(const json& nodes, const json& services) {
     add("pending_events", one["pending_events"]);
     add("pending_bytes", one["pending_bytes"]);
     if (const auto& age = one["oldest_pending_seconds"]; age.is_number())
-      sum["oldest_pending_seconds"]
-        = std::max(sum["oldest_pending_seconds"].get<double>(),
-                   age.get<double>());
+      sum["oldest_pending_seconds"] = std::max(
+        sum["oldest_pending_seconds"].get<double>(), age.get<double>());
   }
   return sum;
 }

@@ -19,11 +19,9 @@ wire::page_v1 make_page(const gate_state& state, const std::string& after) {
   result.state = state.wiring.state().substr(0, wire::text_max);
   result.uptime_ms = state.wiring.uptime().count();
   const auto all = state.all->snapshot();
-  const auto first
-    = std::upper_bound(all.begin(), all.end(), after,
-                       [](const std::string& name, const auto& x) {
-                         return name < x.name;
-                       });
+  const auto first = std::upper_bound(
+    all.begin(), all.end(), after,
+    [](const std::string& name, const auto& x) { return name < x.name; });
   const auto size = std::min<std::size_t>(all.end() - first, wire::actors_max);
   for (auto i = first; i != first + static_cast<std::ptrdiff_t>(size); ++i)
     result.actors.push_back(wire::to_wire(*i));
@@ -56,11 +54,9 @@ caf::result<wire::ordered_v1> carry_out(gate_self* self,
         },
         failed);
   } else if (verb == order::verb::pause || verb == order::verb::resume) {
-    self
-      ->request(whom, patience, pause_atom::value, verb == order::verb::pause)
-      .then([result, done](const storage::nothing_more&) mutable {
-        result.deliver(done);
-      },
+    self->request(whom, patience, pause_atom::value, verb == order::verb::pause)
+      .then([result, done](
+              const storage::nothing_more&) mutable { result.deliver(done); },
             failed);
   } else {
     done.problem = "this node does not know such an order";

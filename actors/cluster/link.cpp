@@ -37,8 +37,8 @@ std::pair<std::string, std::uint16_t> split(const std::string& address) {
     host = host.substr(1, host.size() - 2);
   std::uint16_t port = 0;
   if (colon != std::string::npos)
-    std::from_chars(address.data() + colon + 1,
-                    address.data() + address.size(), port);
+    std::from_chars(address.data() + colon + 1, address.data() + address.size(),
+                    port);
   return {std::move(host), port};
 }
 
@@ -123,10 +123,10 @@ void link_state::dial(std::uint64_t number) {
 
 void link_state::greet(const gate_actor& found, std::uint64_t number) {
   self
-    ->request(found, caf::duration{hello_patience},
-              wire::hello_v1{
-                wiring.own.name, wiring.version, wiring.own.address,
-                caf::actor_cast<caf::strong_actor_ptr>(wiring.own_gate)})
+    ->request(
+      found, caf::duration{hello_patience},
+      wire::hello_v1{wiring.own.name, wiring.version, wiring.own.address,
+                     caf::actor_cast<caf::strong_actor_ptr>(wiring.own_gate)})
     .then(
       [this, number, found](const wire::hello_v1& who) {
         if (number != attempt)
@@ -200,8 +200,7 @@ void link_state::wake() {
     return;
   wire::wake_v1 what;
   while (!waking.empty() && what.services.size() < wire::services_max)
-    what.services.push_back(
-      std::move(waking.extract(waking.begin()).value()));
+    what.services.push_back(std::move(waking.extract(waking.begin()).value()));
   wake_open = true;
   const auto over = [this, of = gate] {
     if (of != gate)
@@ -218,9 +217,9 @@ caf::typed_response_promise<order_outcome>
 link_state::pass_on(const order& what) {
   auto promise = self->make_response_promise<order_outcome>();
   self
-    ->request(gate, caf::duration{order_patience},
-              wire::order_v1{what.service,
-                             static_cast<std::uint8_t>(what.what)})
+    ->request(
+      gate, caf::duration{order_patience},
+      wire::order_v1{what.service, static_cast<std::uint8_t>(what.what)})
     .then(
       [this, promise](const wire::ordered_v1& x) mutable {
         order_outcome result;
@@ -248,8 +247,8 @@ caf::typed_response_promise<node_dump_ptr> link_state::dump() {
 void link_state::ask_page(std::shared_ptr<node_dump> so_far,
                           caf::typed_response_promise<node_dump_ptr> promise,
                           caf::actor_clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<milliseconds>(
-    deadline - self->clock().now());
+  const auto left
+    = std::chrono::duration_cast<milliseconds>(deadline - self->clock().now());
   if (left <= milliseconds{0} || !gate) {
     promise.deliver(no_dump(no_answer));
     return;

@@ -74,8 +74,8 @@ void links_state::flush() {
   if (waking.empty())
     return;
   auto ids = std::exchange(waking, {});
-  const auto all = std::make_shared<const std::vector<std::string>>(
-    ids.begin(), ids.end());
+  const auto all
+    = std::make_shared<const std::vector<std::string>>(ids.begin(), ids.end());
   for (const auto& one : links)
     self->send(one.second.link, all);
 }

@@ -56,9 +56,8 @@ caf::error probe_address(const std::string& host, std::uint16_t port,
     if (why == 0)
       return {};
   }
-  return fault(ec::bad_address,
-               "nobody answers at " + host + ":" + service + ": "
-                 + std::strerror(why));
+  return fault(ec::bad_address, "nobody answers at " + host + ":" + service
+                                  + ": " + std::strerror(why));
 }
 
 } // namespace posthorn

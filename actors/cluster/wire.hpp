@@ -35,8 +35,8 @@ struct hello_v1 {
 
 template <class Inspector>
 auto inspect(Inspector& f, hello_v1& x) {
-  return f(caf::meta::type_name("hello_v1"), x.node, x.version,
-           x.address, x.gate);
+  return f(caf::meta::type_name("hello_v1"), x.node, x.version, x.address,
+           x.gate);
 }
 
 /// These services got something to deliver.
@@ -141,12 +141,12 @@ actor_snapshot from_wire(const actor_v1& what);
 } // namespace posthorn::wire
 
 CAF_BEGIN_TYPE_ID_BLOCK(posthorn_links, first_custom_type_id)
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::hello_v1))
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::wake_v1))
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::woken_v1))
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::order_v1))
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::ordered_v1))
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::ask_page_v1))
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::actor_v1))
-CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::page_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::hello_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::wake_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::woken_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::order_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::ordered_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::ask_page_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::actor_v1))
+  CAF_ADD_TYPE_ID(posthorn_links, (posthorn::wire::page_v1))
 CAF_END_TYPE_ID_BLOCK(posthorn_links)

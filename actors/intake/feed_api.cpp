@@ -46,8 +46,7 @@ feed_api::feed_api(caf::actor_system& sys, census_ptr all, intake_actor intake,
                    courier_actor courier,
                    std::shared_ptr<const feed_directory> feeds)
   : all_{std::move(all)}, appending_{sys, std::move(intake)},
-    queries_{sys, std::move(courier)},
-    feeds_{std::move(feeds)} {}
+    queries_{sys, std::move(courier)}, feeds_{std::move(feeds)} {}
 
 void feed_api::replace(std::shared_ptr<const feed_directory> feeds) {
   {

@@ -57,15 +57,16 @@ actor_snapshot read(const actor_card& card) {
   result.busy = std::chrono::nanoseconds{card.busy_ns.load()};
   result.longest = std::chrono::nanoseconds{card.longest_ns.load()};
   if (auto since = card.running_since_ns.load(); since != 0)
-    result.running = std::chrono::nanoseconds{std::max<std::int64_t>(
-      0, now - since)};
+    result.running
+      = std::chrono::nanoseconds{std::max<std::int64_t>(0, now - since)};
   if (result.mailbox > 0) {
     const auto came = oldest_came(card, result.handled, enqueued);
-    const auto begun = std::max(came, card.progress_ns.load());
-    result.oldest
-      = std::chrono::nanoseconds{std::max<std::int64_t>(0, now - came)};
+    const auto begun
+      = std::max(card.waiting_since_ns.load(), card.progress_ns.load());
     result.no_progress
       = std::chrono::nanoseconds{std::max<std::int64_t>(0, now - begun)};
+    result.oldest
+      = std::max(result.no_progress, std::chrono::nanoseconds{now - came});
   }
   result.restarts = card.restarts;
   if (auto type = card.last_type.load())

@@ -22,7 +22,7 @@ namespace posthorn {
 class figures;
 
 /// What is counted of one actor. Written by the actor's own thread, except for
-/// the first three; read by anybody.
+/// the first four; read by anybody.
 struct actor_card {
   static constexpr std::size_t remembered = 64;
 
@@ -32,6 +32,8 @@ struct actor_card {
   /// `remembered`.
   std::array<std::atomic<std::int64_t>, remembered> came_ns{};
   std::atomic<std::uint64_t> enqueued{0};
+  /// Steady clock, when a message came last while none waited.
+  std::atomic<std::int64_t> waiting_since_ns{0};
   std::atomic<std::uint64_t> handled{0};
   std::atomic<std::uint64_t> mailbox_peak{0};
   std::atomic<std::int64_t> busy_ns{0};

@@ -38,8 +38,11 @@ public:
   void enqueue(caf::mailbox_element_ptr what,
                caf::execution_unit* host) override {
     const auto number = card_->numbered.fetch_add(1, std::memory_order_relaxed);
+    const auto now = now_ns();
     card_->came_ns[number % actor_card::remembered].store(
-      now_ns(), std::memory_order_relaxed);
+      now, std::memory_order_relaxed);
+    if (number == card_->handled.load(std::memory_order_relaxed))
+      card_->waiting_since_ns.store(now, std::memory_order_relaxed);
     // After its time is there: whoever counts a message finds when it came.
     card_->enqueued.fetch_add(1, std::memory_order_release);
     Base::enqueue(std::move(what), host);

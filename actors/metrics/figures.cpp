@@ -10,8 +10,8 @@ namespace {
 
 using buckets = prometheus::Histogram::BucketBoundaries;
 
-const buckets short_waits{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-                          0.25,  0.5,    1,     2.5,  5};
+const buckets short_waits{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                          0.1,   0.25,   0.5,   1,    2.5,   5};
 const buckets request_waits{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
                             1,     2.5,  5,     10,   30,  60};
 /// An outage ages events by hours.
@@ -19,9 +19,9 @@ const buckets ages{0.01, 0.05, 0.1, 0.5, 1,    2.5,   5,
                    10,   30,   60,  300, 1800, 14400, 86400};
 const buckets group_sizes{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
-constexpr std::array<const char*, 6> classes{"event",        "ephemeral",
-                                             "to_device",    "device_lists",
-                                             "key_counts",   "fallback_keys"};
+constexpr std::array<const char*, 6> classes{"event",      "ephemeral",
+                                             "to_device",  "device_lists",
+                                             "key_counts", "fallback_keys"};
 
 prometheus::Family<prometheus::Counter>&
 counters(prometheus::Registry& in, const char* name, const char* help) {
@@ -99,8 +99,7 @@ void figures::took_in(const batch& what, bool duplicate,
                       std::chrono::nanoseconds waited) {
   const auto as = label_of(what.feed);
   ack_.Observe(seconds(waited));
-  transactions_
-    .Add({{"as", as}, {"result", duplicate ? "duplicate" : "taken"}})
+  transactions_.Add({{"as", as}, {"result", duplicate ? "duplicate" : "taken"}})
     .Increment();
   if (duplicate)
     return duplicates_.Increment();

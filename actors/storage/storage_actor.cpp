@@ -29,8 +29,7 @@ void storage_state::commit() {
   auto waiting = std::exchange(answers, {});
   const auto begin = std::chrono::steady_clock::now();
   auto results = store->commit(group);
-  all->sums().committed(group.size(),
-                        std::chrono::steady_clock::now() - begin);
+  all->sums().committed(group.size(), std::chrono::steady_clock::now() - begin);
   for (std::size_t i = 0; i < results.size(); ++i)
     count(group[i], results[i]);
   const auto is_arrival = [](const auto& result) {

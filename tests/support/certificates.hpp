@@ -25,8 +25,10 @@ public:
 
   /// Makes NAME.pem and NAME.key, signed by `by`.
   void node(const std::string& name, const std::string& by,
-            const std::string& days = "2", const std::string& usage = "") const {
-    dir_.write("usage", usage.empty() ? "" : "extendedKeyUsage=" + usage + "\n");
+            const std::string& days = "2",
+            const std::string& usage = "") const {
+    dir_.write("usage",
+               usage.empty() ? "" : "extendedKeyUsage=" + usage + "\n");
     openssl("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "
             "/CN="
             + name + " -keyout " + name + ".key -out " + name + ".csr");

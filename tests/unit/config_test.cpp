@@ -284,7 +284,8 @@ TEST_CASE_FIXTURE(fixture, "nodes are linked on loopback or with TLS only") {
   for (auto wrong : {"['unix:/p']", "['127.0.0.1:0']", "['0.0.0.0:2']", "[x]",
                      "[5]", "'127.0.0.1:2'"})
     CHECK_MESSAGE(peers(wrong).errors.size() == 1, wrong);
-  auto tls = std::string{"tls: {certificate: c.pem, key: c.key, ca: ca.pem}}\n"};
+  auto tls
+    = std::string{"tls: {certificate: c.pem, key: c.key, ca: ca.pem}}\n"};
   CHECK(load("cluster: {listen: '10.0.0.5:9011', " + tls).errors.size() == 3);
   certificates make{dir};
   make.authority("ca");

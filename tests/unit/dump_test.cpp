@@ -7,8 +7,8 @@
 #include "apps/posthorn/node/links_setup.hpp"
 #include "tests/support/show.hpp"
 
-#include <sys/socket.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <future>
@@ -40,8 +40,7 @@ struct small_node {
     config.cluster = cluster_settings{};
     config.cluster->listen = {address_kind::tcp, "127.0.0.1", own, {}, -1};
     config.cluster->advertise = config.cluster->listen;
-    config.cluster->peers
-      = {{address_kind::tcp, "127.0.0.1", other, {}, -1}};
+    config.cluster->peers = {{address_kind::tcp, "127.0.0.1", other, {}, -1}};
     settings.set("scheduler.policy", caf::atom("sharing"));
     settings.set("scheduler.max-threads", std::size_t{2});
     node_links::prepare(settings, config);
@@ -90,10 +89,16 @@ struct small_node {
 
 json row(const std::string& id, const std::string& state,
          const std::string& owner) {
-  return {{"id", id}, {"state", state}, {"owner", owner}, {"epoch", 7},
-          {"pending_events", 5}, {"pending_bytes", 2'048},
-          {"oldest_pending_seconds", 90.0}, {"last_transaction", "t-1"},
-          {"failures", 2}, {"next_attempt_seconds", 4.0},
+  return {{"id", id},
+          {"state", state},
+          {"owner", owner},
+          {"epoch", 7},
+          {"pending_events", 5},
+          {"pending_bytes", 2'048},
+          {"oldest_pending_seconds", 90.0},
+          {"last_transaction", "t-1"},
+          {"failures", 2},
+          {"next_attempt_seconds", 4.0},
           {"last_error", "status 502"}};
 }
 
@@ -119,8 +124,8 @@ json sample() {
   b->name = "b";
   b->address = "127.0.0.1:2";
   b->problem = "no answer in 2 s";
-  return dump_json({a, b}, json::array({row("irc", "DOWN", "a"),
-                                        row("tg", "UP", "a")}));
+  return dump_json(
+    {a, b}, json::array({row("irc", "DOWN", "a"), row("tg", "UP", "a")}));
 }
 
 std::vector<std::string> names(const json& dump) {
@@ -171,6 +176,7 @@ TEST_CASE("an actor that gets no worker is shown as not answering") {
     = (std::chrono::steady_clock::now() - 5s).time_since_epoch().count();
   card->progress_ns = long_ago;
   card->came_ns[0] = long_ago;
+  card->waiting_since_ns = long_ago;
   card->enqueued = 1;
   all->enlist(card);
   auto dump = std::make_shared<node_dump>();

@@ -48,8 +48,8 @@ gate_actor::behavior_type scripted_gate(gate_actor::pointer self,
       page.state = "ready";
       const auto from
         = x.after.empty() ? std::size_t{0} : std::stoul(x.after) - 10'000 + 1;
-      for (auto i = from;
-           i < std::min(of->actors, from + wire::actors_max); ++i) {
+      for (auto i = from; i < std::min(of->actors, from + wire::actors_max);
+           ++i) {
         page.actors.emplace_back();
         page.actors.back().name = std::to_string(10'000 + i);
       }
@@ -64,18 +64,18 @@ struct rig : virtual_time {
     cfg.add_message_types<caf::id_block::posthorn_links>();
     b.actor = spawn(scripted_gate, &b);
     broker = spawn([this](caf::event_based_actor*) -> caf::behavior {
-      return {[this](caf::connect_atom, const std::string& host,
-                     std::uint16_t port)
-                -> caf::result<caf::node_id, caf::strong_actor_ptr,
-                               std::set<std::string>> {
-        ++dials;
-        CHECK(host == "h");
-        CHECK(port == 2);
-        if (refuse)
-          return caf::make_error(caf::sec::cannot_connect_to_node);
-        return {sys.node(), caf::actor_cast<caf::strong_actor_ptr>(b.actor),
-                sys.message_types(caf::detail::type_list<gate_actor>{})};
-      }};
+      return {
+        [this](caf::connect_atom, const std::string& host, std::uint16_t port)
+          -> caf::result<caf::node_id, caf::strong_actor_ptr,
+                         std::set<std::string>> {
+          ++dials;
+          CHECK(host == "h");
+          CHECK(port == 2);
+          if (refuse)
+            return caf::make_error(caf::sec::cannot_connect_to_node);
+          return {sys.node(), caf::actor_cast<caf::strong_actor_ptr>(b.actor),
+                  sys.message_types(caf::detail::type_list<gate_actor>{})};
+        }};
     });
   }
 
@@ -143,9 +143,14 @@ TEST_CASE_FIXTURE(rig, "pauses between attempts double up to the longest") {
   nobody = false;
   refuse = true;
   // After 0.25, 0.5, 1, 2, 4, 4, ... s; the first attempt was not let through.
-  for (auto [span, expected] :
-       {std::pair{240ms, 0}, {20ms, 1}, {500ms, 2}, {1'000ms, 3},
-        {2'000ms, 4}, {4'000ms, 5}, {4'000ms, 6}, {3'900ms, 6}}) {
+  for (auto [span, expected] : {std::pair{240ms, 0},
+                                {20ms, 1},
+                                {500ms, 2},
+                                {1'000ms, 3},
+                                {2'000ms, 4},
+                                {4'000ms, 5},
+                                {4'000ms, 6},
+                                {3'900ms, 6}}) {
     run_for(span);
     CHECK(dials == expected);
   }
@@ -251,8 +256,7 @@ TEST_CASE_FIXTURE(rig, "a dump is put together from pages, and ends") {
 TEST_CASE_FIXTURE(rig, "a node that does not answer the dump is in it") {
   auto aut = link();
   b.silent = true;
-  auto pending
-    = self->request(aut, caf::infinite, dump_atom::value);
+  auto pending = self->request(aut, caf::infinite, dump_atom::value);
   run_for(2'100ms);
   node_dump_ptr got;
   pending.receive([&](node_dump_ptr& x) { got = x; }, [](caf::error&) {});
@@ -304,8 +308,8 @@ TEST_CASE_FIXTURE(rig, "links follow the list of nodes") {
   };
   auto aut = spawn(links, all, wiring);
   const auto tell = [&](std::vector<peer> now) {
-    self->send(aut, peer_list_ptr{
-                      std::make_shared<const std::vector<peer>>(now)});
+    self->send(aut,
+               peer_list_ptr{std::make_shared<const std::vector<peer>>(now)});
     run();
   };
   tell({{"a", "h:1"}, {"b", "h:2"}});
@@ -376,8 +380,7 @@ struct gate_rig : virtual_time {
 } // namespace
 
 TEST_CASE_FIXTURE(gate_rig, "only services that are delivered here are woken") {
-  const auto got
-    = ask<wire::woken_v1>(aut, wire::wake_v1{{"irc", "tg", "x"}});
+  const auto got = ask<wire::woken_v1>(aut, wire::wake_v1{{"irc", "tg", "x"}});
   REQUIRE(got);
   CHECK(got->here == 1);
   CHECK(woken == 1);

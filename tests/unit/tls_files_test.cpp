@@ -52,8 +52,8 @@ TEST_CASE_FIXTURE(fixture, "a file that is no PEM is refused") {
   dir.write("x", "-----BEGIN CERTIFICATE-----\nAAAA\n");
   CHECK(refused(files("x"), "certificate", "no certificate in PEM form"));
   CHECK(refused(files("a.pem", "x"), "key", "no private key in PEM form"));
-  CHECK(refused(files("a.pem", "a.key", "x"), "ca",
-                "no certificate in PEM form"));
+  CHECK(
+    refused(files("a.pem", "a.key", "x"), "ca", "no certificate in PEM form"));
 }
 
 TEST_CASE_FIXTURE(fixture, "the key must be the certificate's") {

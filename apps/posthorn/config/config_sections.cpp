@@ -77,8 +77,9 @@ std::vector<listen_address> read_peers(yaml_reader& in) {
       in.complain("peers", text + ": " + text_of(address.error()));
     else if (address->kind != address_kind::tcp || address->port == 0
              || address->wildcard())
-      in.complain("peers", text + ": must be the host:port or [v6]:port that "
-                                  "another node listens on");
+      in.complain("peers", text
+                             + ": must be the host:port or [v6]:port that "
+                               "another node listens on");
     else
       result.push_back(*address);
   }

@@ -29,7 +29,8 @@ using bio = std::unique_ptr<BIO, freeing<&BIO_free_all>>;
 using certificate = std::unique_ptr<X509, freeing<&X509_free>>;
 using private_key = std::unique_ptr<EVP_PKEY, freeing<&EVP_PKEY_free>>;
 using authority = std::unique_ptr<X509_STORE, freeing<&X509_STORE_free>>;
-using verification = std::unique_ptr<X509_STORE_CTX, freeing<&X509_STORE_CTX_free>>;
+using verification
+  = std::unique_ptr<X509_STORE_CTX, freeing<&X509_STORE_CTX_free>>;
 
 constexpr std::size_t pem_bytes_max = std::size_t{1} << 20;
 
@@ -61,15 +62,17 @@ public:
     const auto key = read_key();
     for (const auto& one : trusted)
       if (X509_check_ca(one.get()) == 0)
-        refuse("ca", files_.ca + " holds a certificate that is no authority's "
-                                 "(basicConstraints CA:TRUE)");
+        refuse("ca", files_.ca
+                       + " holds a certificate that is no authority's "
+                         "(basicConstraints CA:TRUE)");
     if (!chain.empty() && key) {
       if (X509_check_private_key(chain.front().get(), key.get()) != 1)
         refuse("key", files_.key + " is not the key of the certificate in "
                         + files_.certificate);
       else if (EVP_PKEY_get_security_bits(key.get()) < security_bits_min)
-        refuse("key", files_.key + " is too weak: use EC P-256, or RSA of 2048 "
-                                   "bits and more");
+        refuse("key", files_.key
+                        + " is too weak: use EC P-256, or RSA of 2048 "
+                          "bits and more");
     }
     ERR_clear_error();
     if (!chain.empty()) {
@@ -154,15 +157,13 @@ private:
     for (std::size_t i = 1; i < chain.size(); ++i)
       sk_X509_push(between, chain[i].get());
     const verification asked{X509_STORE_CTX_new()};
-    X509_STORE_CTX_init(asked.get(), store.get(), chain.front().get(),
-                        between);
+    X509_STORE_CTX_init(asked.get(), store.get(), chain.front().get(), between);
     X509_STORE_CTX_set_flags(asked.get(), X509_V_FLAG_NO_CHECK_TIME);
     if (X509_verify_cert(asked.get()) != 1)
-      refuse("certificate",
-             files_.certificate + " is not signed by the CA in " + files_.ca
-               + ": "
-               + X509_verify_cert_error_string(
-                 X509_STORE_CTX_get_error(asked.get())));
+      refuse("certificate", files_.certificate + " is not signed by the CA in "
+                              + files_.ca + ": "
+                              + X509_verify_cert_error_string(
+                                X509_STORE_CTX_get_error(asked.get())));
     sk_X509_free(between);
     ERR_clear_error();
   }

@@ -20,14 +20,10 @@ const char* const dump_path = "/admin/v1/actors";
 
 /// Name of a sort key and the field that it means.
 const std::map<std::string, std::string> sort_fields{
-  {"handled", "handled"},
-  {"mailbox", "mailbox"},
-  {"peak", "mailbox_peak"},
-  {"oldest", "oldest_message_seconds"},
-  {"busy", "busy_seconds"},
-  {"longest", "longest_seconds"},
-  {"running", "running_seconds"},
-  {"restarts", "restarts"},
+  {"handled", "handled"},         {"mailbox", "mailbox"},
+  {"peak", "mailbox_peak"},       {"oldest", "oldest_message_seconds"},
+  {"busy", "busy_seconds"},       {"longest", "longest_seconds"},
+  {"running", "running_seconds"}, {"restarts", "restarts"},
 };
 
 std::string word(const json& x, const char* key) {
@@ -61,8 +57,7 @@ bool wanted(const json& actor, const metrics_options& by) {
     return false;
   return by.name.empty()
          || ::fnmatch(by.name.c_str(),
-                      actor.at("name").get_ref<const std::string&>().c_str(),
-                      0)
+                      actor.at("name").get_ref<const std::string&>().c_str(), 0)
               == 0;
 }
 
@@ -124,8 +119,8 @@ void print_nodes(const json& nodes, std::ostream& out) {
 }
 
 void print_actors(const std::vector<placed>& actors, std::ostream& out) {
-  table shown{{"NODE", "ACTOR", "STATE", "HANDLED", "MAILBOX", "PEAK",
-               "OLDEST", "BUSY", "LONGEST", "RESTARTS", "LAST MESSAGE"}};
+  table shown{{"NODE", "ACTOR", "STATE", "HANDLED", "MAILBOX", "PEAK", "OLDEST",
+               "BUSY", "LONGEST", "RESTARTS", "LAST MESSAGE"}};
   for (const auto& [node, x] : actors)
     shown.add({node, word(x, "name"), state_text(x), word(x, "handled"),
                word(x, "mailbox"), word(x, "mailbox_peak"),
@@ -155,9 +150,9 @@ void print_totals(const json& sum, std::ostream& out) {
       << " actors, " << word(sum, "actors_without_answer")
       << " of them without an answer, " << word(sum, "handled")
       << " messages handled, " << word(sum, "mailbox") << " waiting, "
-      << fine_span(sum, "busy_seconds") << " busy; "
-      << word(sum, "services") << " services: " << word(sum, "up") << " up, "
-      << word(sum, "down") << " down, " << word(sum, "paused") << " paused, "
+      << fine_span(sum, "busy_seconds") << " busy; " << word(sum, "services")
+      << " services: " << word(sum, "up") << " up, " << word(sum, "down")
+      << " down, " << word(sum, "paused") << " paused, "
       << word(sum, "pending_events") << " events ("
       << show_bytes(sum.at("pending_bytes").get<double>())
       << ") pending, the oldest for " << span(sum, "oldest_pending_seconds")

@@ -31,9 +31,8 @@ constexpr caf::timespan silence_max{milliseconds{3'000}};
 constexpr milliseconds probe_patience{1'000};
 
 caf::actor broker_of(caf::actor_system& sys, bool tls) {
-  return caf::actor_cast<caf::actor>(
-    tls ? sys.openssl_manager().actor_handle()
-        : sys.middleman().actor_handle());
+  return caf::actor_cast<caf::actor>(tls ? sys.openssl_manager().actor_handle()
+                                         : sys.middleman().actor_handle());
 }
 
 /// The one place that chooses between plain and TLS: CAF's own publish() stays
@@ -118,9 +117,9 @@ node_links::start(caf::actor_system& sys, const census_ptr& all,
   *greeted = result->links_;
   const auto port = publish(sys, result->gate_, cluster.listen, tls);
   if (!port)
-    return fault(ec::bad_address, "cluster.listen: " + to_string(cluster.listen)
-                                    + " cannot be listened on: "
-                                    + text_of(port.error()));
+    return fault(ec::bad_address,
+                 "cluster.listen: " + to_string(cluster.listen)
+                   + " cannot be listened on: " + text_of(port.error()));
   spdlog::info("node {}: open to other nodes on {}{}", node.name,
                to_string(cluster.listen), tls ? " with TLS" : "");
   return result;

@@ -119,8 +119,8 @@ caf::error node::spawn_actors() {
   auto feeds = make_feeds(**services);
   if (!feeds)
     return std::move(feeds.error());
-  feeds_
-    = std::make_unique<feed_api>(*sys_, census_, intake_, courier_, std::move(*feeds));
+  feeds_ = std::make_unique<feed_api>(*sys_, census_, intake_, courier_,
+                                      std::move(*feeds));
   admin_wiring shown;
   shown.node = setup_.config.name;
   shown.version = version;
