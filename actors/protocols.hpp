@@ -7,11 +7,14 @@
 //   sorter -> service                    "there is something for you"
 //   service -> storage -> service        the next transaction, stored
 //   service -> courier -> service        sent, and how it ended
+//   sorter -> links -> link ~> gate -> service   the same on another node
 //
 // Requests within a node to the pool, storage and courier always end: storage
 // answers when its commit has, the courier keeps a deadline.
 #pragma once
 
+#include "actors/cluster/peer.hpp"
+#include "actors/cluster/wire.hpp"
 #include "actors/metrics/census.hpp"
 #include "messages/batch.hpp"
 #include "messages/errors.hpp"
@@ -46,6 +49,8 @@ using commit_atom = caf::atom_constant<caf::atom("commit")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using look_atom = caf::atom_constant<caf::atom("look")>;
 using dump_atom = caf::atom_constant<caf::atom("dump")>;
+using dial_atom = caf::atom_constant<caf::atom("dial")>;
+using flush_atom = caf::atom_constant<caf::atom("flush")>;
 
 struct directory;
 
@@ -77,15 +82,23 @@ using pool_actor = caf::typed_actor<
   // Errors: store_failed, store_corrupt.
   caf::replies_to<peek_atom>::with<pool_page_ptr>>;
 
+/// Is told which services got something to deliver that have no actor here.
+using elsewhere_listener = caf::typed_actor<caf::reacts_to<service_ids_ptr>>;
+
 /// Decides for whom each item is. One in the cluster at a time, by its lease.
 using sorter_actor = caf::typed_actor<
   // Something is new in the pool: poll now instead of at the next second.
   caf::reacts_to<arrived_atom>,
   // The set of services has changed. Holds from the next page on.
   caf::reacts_to<directory_ptr>,
+<<<<<<< HEAD
   // This node sorts from now on, or not any more. What is known of rooms is
   // read anew.
   caf::reacts_to<tenure>,
+=======
+  // Whom to tell about services that are delivered elsewhere.
+  caf::reacts_to<elsewhere_listener>,
+>>>>>>> links
   // Stores what was true of rooms before the feed told of them, between two
   // pages: the sorter decides by it from the next page on. Its own epoch is
   // put in. Errors: draining, lease_held (another node sorts), fenced,
@@ -198,6 +211,60 @@ using cluster_actor = caf::typed_actor<
 using metrics_actor
   = caf::typed_actor<caf::replies_to<dump_atom>::with<actor_dump>>;
 
+/// What a node answers to the others; the only actor that they can reach. Its
+/// interface is the protocol between nodes: it may get more messages, and none
+/// is taken away or changed (actors/cluster/wire.hpp).
+using gate_actor = caf::typed_actor<
+  // Who is there.
+  caf::replies_to<wire::hello_v1>::with<wire::hello_v1>,
+  // These services got something. Those that are not delivered here are passed
+  // over. Errors: too_large.
+  caf::replies_to<wire::wake_v1>::with<wire::woken_v1>,
+  // Carries out an order if the service is delivered here.
+  caf::replies_to<wire::order_v1>::with<wire::ordered_v1>,
+  // A page of the actor dump.
+  caf::replies_to<wire::ask_page_v1>::with<wire::page_v1>>;
+
+/// What another node says of itself when it has connected.
+struct greeting {
+  std::string node;
+  std::string address;
+  gate_actor gate;
+};
+
+/// The connection to one other node. Two behaviours: DIALLING and UP.
+using link_actor = caf::typed_actor<
+  // Passes a wake-up on, if the node is there: one that is not finds its queues
+  // by itself when it comes.
+  caf::reacts_to<service_ids_ptr>,
+  // The node has connected by itself: that connection serves.
+  caf::reacts_to<greeting>,
+  // Asks the node to carry out an order. Errors: bad_address (not linked, or no
+  // answer in time).
+  caf::replies_to<order>::with<order_outcome>,
+  // The node's dump; `problem` says so where it does not answer in time.
+  caf::replies_to<dump_atom>::with<node_dump_ptr>,
+  // To itself: connect. Carries the number of the attempt.
+  caf::reacts_to<dial_atom, std::uint64_t>>;
+
+/// All links of the node.
+using links_actor = caf::typed_actor<
+  // These are the other nodes now: links to new ones are made, those to nodes
+  // that are not in the list end. Nodes of `cluster.peers` are always linked.
+  caf::reacts_to<peer_list_ptr>,
+  // Another node has connected.
+  caf::reacts_to<greeting>,
+  // These services got something and are delivered elsewhere: tells the other
+  // nodes, what comes at once in one message.
+  caf::reacts_to<service_ids_ptr>,
+  // Has the node that delivers to a service carry out an order. Always
+  // answered, in at most order_patience (actors/cluster/link.hpp).
+  caf::replies_to<order>::with<order_outcome>,
+  // The dumps of all other nodes. Always answered, in at most dump_patience.
+  caf::replies_to<dump_atom>::with<cluster_dump>,
+  // To itself: send what was gathered.
+  caf::reacts_to<flush_atom>>;
+
 } // namespace posthorn
 
 // These never leave the process: they travel by pointer or hold clock values.
@@ -240,3 +307,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::service_config_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::exchange_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::answer_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::actor_dump)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::peer_list_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::service_ids_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::elsewhere_listener)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::greeting)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::order_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::node_dump_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::cluster_dump)

@@ -3,7 +3,9 @@
 
 #include "actors/admin/openapi.hpp"
 #include "actors/admin/room_lines.hpp"
+#include "actors/cluster/link.hpp"
 #include "actors/intake/matrix_error.hpp"
+#include "actors/metrics/figures.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -44,22 +46,6 @@ void set_json(httplib::Response& response, const json& body, int status = 200) {
     "application/json");
 }
 
-json actor_json(const actor_snapshot& x) {
-  const auto in_seconds = [](std::chrono::nanoseconds span) {
-    return std::chrono::duration<double>(span).count();
-  };
-  return {{"name", x.name},
-          {"kind", x.name.substr(0, x.name.find('/'))},
-          {"state", x.state},
-          {"handled", x.handled},
-          {"mailbox", x.mailbox},
-          {"mailbox_peak", x.mailbox_peak},
-          {"busy_seconds", in_seconds(x.busy)},
-          {"longest_seconds", in_seconds(x.longest)},
-          {"running_seconds", in_seconds(x.running)},
-          {"last_message", x.last_message}};
-}
-
 bool is_local(const std::string& address) {
   return address == "unix" || address == "::1" || address.starts_with("127.")
          || address.starts_with("::ffff:127.");
@@ -73,6 +59,16 @@ json findings_json(const std::vector<reload_finding>& all) {
                       {"field", one.field},
                       {"text", one.text}});
   return result;
+}
+
+std::optional<order::verb> verb_of(const std::string& word) {
+  if (word == "retry")
+    return order::verb::retry;
+  if (word == "pause")
+    return order::verb::pause;
+  if (word == "resume")
+    return order::verb::resume;
+  return std::nullopt;
 }
 
 const char* state_of(const service_row& row) {
@@ -122,6 +118,11 @@ admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
     dead_{sys, wiring_.store, wiring_.writer}, services_{std::move(services)},
     configured_{system_clock::now()} {}
 
+void admin_api::link(links_actor links, link_board_ptr board) {
+  links_ = std::move(links);
+  board_ = std::move(board);
+}
+
 void admin_api::replace(directory_ptr services) {
   std::lock_guard guard{mutex_};
   services_ = std::move(services);
@@ -151,7 +152,7 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
   if (request.method == "POST" && path == "/admin/v1/reload")
     return reload(response);
   if (get && path == "/admin/v1/actors")
-    return list_actors(response);
+    return set_json(response, dump());
   if (get && path == "/admin/v1/store")
     return show_store(response);
   if (get && path == services_path)
@@ -184,38 +185,55 @@ void admin_api::health(const std::string& path,
   set_json(response, {{"ready", true}});
 }
 
-void admin_api::list_services(const std::string& id,
-                              httplib::Response& response) const {
-  const auto rows = wiring_.store->services();
-  if (!rows)
-    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(rows.error()));
+json admin_api::services_json(const std::vector<service_row>& rows) const {
   const auto known = services();
   const auto now = system_clock::now();
-  json found = json::array();
-  for (const auto& row : *rows) {
+  auto result = json::array();
+  for (const auto& row : rows) {
     const auto listed = known->by_number.find(row.number);
     const service_config* config = nullptr;
     if (listed != known->by_number.end())
       config = known->services[listed->second].config.get();
-    if (id.empty() || row.id == id)
-      found.push_back(to_json(row, config, now));
+    result.push_back(to_json(row, config, now));
   }
+  return result;
+}
+
+void admin_api::list_services(const std::string& id,
+                              httplib::Response& response) const {
+  auto rows = wiring_.store->services();
+  if (!rows)
+    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(rows.error()));
   if (id.empty())
-    return set_json(response, {{"services", std::move(found)}});
-  if (found.empty())
+    return set_json(response, {{"services", services_json(*rows)}});
+  std::erase_if(*rows, [&id](const service_row& row) { return row.id != id; });
+  if (rows->empty())
     return set_matrix_error(response, 404, "M_NOT_FOUND",
                             "no service '" + id + "'");
-  set_json(response, found.front());
+  set_json(response, services_json(*rows).front());
+}
+
+service_actor admin_api::service_here(const std::string& id) const {
+  const auto known = services();
+  const auto found = known->by_id.find(id);
+  return found == known->by_id.end() ? service_actor{}
+                                     : known->services[found->second].actor;
 }
 
 void admin_api::order(const std::string& id, const std::string& verb,
                       httplib::Response& response) {
-  const auto known = services();
-  const auto found = known->by_id.find(id);
-  if (found == known->by_id.end())
+  const auto what = verb_of(verb);
+  if (!what)
+    return set_matrix_error(response, 404, "M_UNRECOGNIZED",
+                            "no such order: '" + verb
+                              + "' (retry, pause or resume)");
+  const bool known = services()->by_id.count(id) > 0;
+  const auto actor = service_here(id);
+  if (!actor && links_)
+    return order_elsewhere({id, *what}, known, response);
+  if (!known)
     return set_matrix_error(response, 404, "M_NOT_FOUND",
                             "no service '" + id + "'");
-  const auto& actor = known->services[found->second].actor;
   if (!actor)
     return set_matrix_error(response, 409, "M_UNKNOWN",
                             "nothing is sent to service '" + id
@@ -224,19 +242,15 @@ void admin_api::order(const std::string& id, const std::string& verb,
   caf::error failed;
   json done{{"id", id}};
   const auto on_error = [&](caf::error& why) { failed = std::move(why); };
-  if (verb == "retry") {
+  if (*what == order::verb::retry) {
     self->request(actor, caf::duration{patience}, retry_atom::value)
       .receive([&](bool attempted) { done["attempted"] = attempted; },
                on_error);
-  } else if (verb == "pause" || verb == "resume") {
-    const bool stop = verb == "pause";
+  } else {
+    const bool stop = *what == order::verb::pause;
     self->request(actor, caf::duration{patience}, pause_atom::value, stop)
       .receive([&](const storage::nothing_more&) { done["paused"] = stop; },
                on_error);
-  } else {
-    return set_matrix_error(response, 404, "M_UNRECOGNIZED",
-                            "no such order: '" + verb
-                              + "' (retry, pause or resume)");
   }
   if (failed)
     return set_matrix_error(response, 503, "M_UNKNOWN",
@@ -246,28 +260,60 @@ void admin_api::order(const std::string& id, const std::string& verb,
   set_json(response, done);
 }
 
-caf::expected<actor_dump> admin_api::dump() {
+void admin_api::order_elsewhere(const posthorn::order& what, bool known,
+                                httplib::Response& response) {
+  order_outcome done;
   caf::scoped_actor self{sys_};
-  caf::expected<actor_dump> result{actor_dump{}};
-  self->request(wiring_.metrics, caf::duration{patience}, dump_atom::value)
-    .receive([&](actor_dump& all) { result = std::move(all); },
-             [&](caf::error& why) { result = std::move(why); });
-  return result;
+  self->request(links_, caf::duration{order_patience + answer_patience}, what)
+    .receive([&](order_outcome& x) { done = std::move(x); },
+             [&](const caf::error& why) { done.problem = text_of(why); });
+  if (done.found && !done.problem.empty())
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            "node " + done.node + ": " + done.problem);
+  if (done.found) {
+    json answer{{"id", what.service}, {"node", done.node}};
+    if (what.what == order::verb::retry)
+      answer["attempted"] = done.attempted;
+    else
+      answer["paused"] = what.what == order::verb::pause;
+    return set_json(response, answer);
+  }
+  // Whoever could not be asked may be the one that delivers to it.
+  if (!done.problem.empty())
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            "no node that answers delivers to service '"
+                              + what.service + "'; " + done.problem);
+  if (known)
+    return set_matrix_error(response, 409, "M_UNKNOWN",
+                            "no node delivers to service '" + what.service
+                              + "' now, or it has no url");
+  set_matrix_error(response, 404, "M_NOT_FOUND",
+                   "no service '" + what.service + "' on any node");
 }
 
-void admin_api::list_actors(httplib::Response& response) {
-  const auto all = dump();
-  if (!all)
-    return set_matrix_error(response, 503, "M_UNKNOWN", text_of(all.error()));
-  json actors = json::array();
-  for (const auto& x : *all)
-    actors.push_back(actor_json(x));
-  const auto up = std::chrono::steady_clock::now() - started_;
-  json node{{"name", wiring_.node},
-            {"version", wiring_.version},
-            {"uptime_seconds", std::chrono::duration<double>(up).count()},
-            {"actors", std::move(actors)}};
-  set_json(response, {{"nodes", json::array({std::move(node)})}});
+std::string admin_api::state() const {
+  return wiring_.not_ready().value_or("ready");
+}
+
+std::chrono::milliseconds admin_api::uptime() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+    std::chrono::steady_clock::now() - started_);
+}
+
+dump_sources admin_api::sources() const {
+  return {wiring_.node, wiring_.version, wiring_.metrics,
+          links_,       board_,          [this] { return state(); },
+          started_};
+}
+
+json admin_api::dump() {
+  const auto rows = wiring_.store->services();
+  auto result
+    = dump_json(gather_dump(sys_, sources()),
+                services_json(rows ? *rows : std::vector<service_row>{}));
+  if (!rows)
+    result["services_problem"] = text_of(rows.error());
+  return result;
 }
 
 void admin_api::import_rooms(const httplib::Request& request,
@@ -324,10 +370,8 @@ void admin_api::show_metrics(httplib::Response& response) {
   exposed_figures what;
   auto rows = wiring_.store->services();
   auto stat = wiring_.store->stat();
-  auto actors = dump();
   for (const auto* why :
-       {rows ? nullptr : &rows.error(), stat ? nullptr : &stat.error(),
-        actors ? nullptr : &actors.error()})
+       {rows ? nullptr : &rows.error(), stat ? nullptr : &stat.error()})
     if (why)
       return set_matrix_error(response, 503, "M_UNKNOWN", text_of(*why));
   what.node = wiring_.node;
@@ -335,7 +379,10 @@ void admin_api::show_metrics(httplib::Response& response) {
   what.ready = !wiring_.not_ready();
   what.services = std::move(*rows);
   what.store = *stat;
-  what.actors = std::move(*actors);
+  what.actors = wiring_.all->snapshot();
+  what.counted = wiring_.all->sums().collect();
+  if (board_)
+    what.peers = board_->snapshot();
   what.listeners = wiring_.listeners();
   what.queries_open = wiring_.queries->open();
   what.queries_refused = wiring_.queries->refused();

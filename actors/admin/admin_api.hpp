@@ -2,7 +2,11 @@
 // The admin API: what operators see and order.
 #pragma once
 
+<<<<<<< HEAD
 #include "actors/admin/dead_api.hpp"
+=======
+#include "actors/admin/dump_report.hpp"
+>>>>>>> links
 #include "actors/admin/exposition.hpp"
 #include "actors/admin/reload_report.hpp"
 #include "actors/intake/credentials.hpp"
@@ -29,6 +33,8 @@ struct admin_wiring {
   std::string version;
   std::shared_ptr<const storage::store> store;
   metrics_actor metrics;
+  /// Where the node's sums are counted.
+  census_ptr all;
   sorter_actor sorter;
   /// The homeserver's name: whose users and aliases an import is about.
   std::string server_name;
@@ -54,28 +60,49 @@ public:
   admin_api(caf::actor_system& sys, admin_wiring wiring,
             directory_ptr services);
 
+  /// Has orders and the dump go to the other nodes, too. Before the first
+  /// request.
+  void link(links_actor links, link_board_ptr board);
+
   /// From now on these are the services.
   void replace(directory_ptr services);
 
   void handle(httplib::Request& request, httplib::Response& response);
 
+  /// The actor that delivers to a service, if one of this node does.
+  service_actor service_here(const std::string& id) const;
+
+  /// The actor dump of the whole cluster; the same as /admin/v1/actors.
+  nlohmann::json dump();
+
+  /// "ready", or why the node takes no transactions.
+  std::string state() const;
+
+  /// Since the node began.
+  std::chrono::milliseconds uptime() const;
+
 private:
   directory_ptr services() const;
+  nlohmann::json services_json(const std::vector<service_row>& rows) const;
 
   void health(const std::string& path, httplib::Response& response) const;
   void list_services(const std::string& id, httplib::Response& response) const;
   void order(const std::string& id, const std::string& verb,
              httplib::Response& response);
-  void list_actors(httplib::Response& response);
+  void order_elsewhere(const posthorn::order& what, bool known,
+                       httplib::Response& response);
   void show_store(httplib::Response& response) const;
   void import_rooms(const httplib::Request& request,
                     httplib::Response& response);
   void show_metrics(httplib::Response& response);
   void reload(httplib::Response& response);
-  caf::expected<actor_dump> dump();
+  dump_sources sources() const;
 
   caf::actor_system& sys_;
   admin_wiring wiring_;
+  /// Invalid and null where the node has no links to others.
+  links_actor links_;
+  link_board_ptr board_;
   std::chrono::steady_clock::time_point started_;
   exposition exposition_;
   dead_api dead_;

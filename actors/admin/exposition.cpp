@@ -43,6 +43,10 @@ public:
     return add(static_cast<double>(value), std::move(with));
   }
 
+  void append(const std::vector<MetricFamily>& more) {
+    families_.insert(families_.end(), more.begin(), more.end());
+  }
+
   std::string text() const {
     return prometheus::TextSerializer{}.Serialize(families_);
   }
@@ -200,6 +204,19 @@ void add_process(sheet& to) {
     .add(own.start_seconds);
 }
 
+void add_peers(sheet& to, const std::vector<link_standing>& peers) {
+  to.gauge("posthorn_peer_up", "1 while the link to another node is up.");
+  const auto label = [](const link_standing& one) {
+    return labels{{"node", one.name.empty() ? one.address : one.name}};
+  };
+  for (const auto& one : peers)
+    to.add(one.up ? 1.0 : 0.0, label(one));
+  to.counter("posthorn_peer_connects_total",
+             "How often the link to another node came up.");
+  for (const auto& one : peers)
+    to.add(one.connects, label(one));
+}
+
 /// Actors of one kind together.
 struct kind_figures {
   std::uint64_t actors = 0;
@@ -209,6 +226,9 @@ struct kind_figures {
   std::chrono::nanoseconds busy{0};
   std::chrono::nanoseconds longest{0};
   std::chrono::nanoseconds running{0};
+  std::chrono::nanoseconds oldest{0};
+  std::chrono::nanoseconds no_progress{0};
+  std::uint64_t restarts = 0;
 };
 
 /// By the word before the slash of their names: there are thousands of
@@ -225,6 +245,9 @@ by_kind(const std::vector<actor_snapshot>& actors) {
     sum.busy += one.busy;
     sum.longest = std::max(sum.longest, one.longest);
     sum.running = std::max(sum.running, one.running);
+    sum.oldest = std::max(sum.oldest, one.oldest);
+    sum.no_progress = std::max(sum.no_progress, one.no_progress);
+    sum.restarts += one.restarts;
   }
   return result;
 }
@@ -274,6 +297,17 @@ std::string exposition::text(const exposed_figures& what) {
   to.gauge("posthorn_actor_running_handler_seconds",
            "How long the longest handler that runs now has been running.");
   each([](const auto& x) { return seconds(x.running); });
+  to.gauge("posthorn_actor_oldest_message_seconds",
+           "Age of the oldest message that waits for an actor.");
+  each([](const auto& x) { return seconds(x.oldest); });
+  to.gauge("posthorn_actor_no_progress_seconds",
+           "Longest time that an actor with messages has ended no handler.");
+  each([](const auto& x) { return seconds(x.no_progress); });
+  to.counter("posthorn_actor_restarts_total",
+             "Actors that were started under a name that had been before.");
+  each_counted("restarts/", [](const auto& x) { return x.restarts; });
+  add_peers(to, what.peers);
+  to.append(what.counted);
   add_process(to);
   return to.text();
 }

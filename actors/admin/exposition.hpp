@@ -2,9 +2,12 @@
 // The node's figures as Prometheus text.
 #pragma once
 
+#include "actors/cluster/link_board.hpp"
 #include "actors/listener/listener_limits.hpp"
 #include "actors/metrics/census.hpp"
 #include "storage/store.hpp"
+
+#include <prometheus/metric_family.h>
 
 #include <chrono>
 #include <cstdint>
@@ -24,6 +27,10 @@ struct exposed_figures {
   std::vector<service_row> services;
   storage::store_stat store;
   std::vector<actor_snapshot> actors;
+  /// Of figures.
+  std::vector<prometheus::MetricFamily> counted;
+  /// The links to other nodes.
+  std::vector<link_standing> peers;
   /// "feed" and "admin".
   std::vector<std::pair<std::string, const listener_counters*>> listeners;
   /// Queries open now, and places refused since the start.

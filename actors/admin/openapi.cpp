@@ -74,6 +74,11 @@ const char* const openapi_document = R"json({
           "busy_seconds": {"type": "number"},
           "longest_seconds": {"type": "number"},
           "running_seconds": {"type": "number"},
+          "oldest_message_seconds": {"type": "number", "description": "Where more than 64 wait: at least that."},
+          "no_progress_seconds": {"type": "number", "description": "While messages wait: how long none was finished."},
+          "next_attempt_seconds": {"type": "number", "nullable": true, "description": "Of the actor of a service that is DOWN."},
+          "problem": {"type": "string", "description": "That it does not answer; else empty."},
+          "restarts": {"type": "integer"},
           "last_message": {"type": "string"}
         }
       },
@@ -108,13 +113,13 @@ const char* const openapi_document = R"json({
       "get": {"summary": "One service.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "It.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/service"}}}}, "404": {"description": "No service of that id."}}}
     },
     "/admin/v1/services/{id}/retry": {
-      "post": {"summary": "Attempt now what waits for its next attempt.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "`attempted`: whether there was something to attempt."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+      "post": {"summary": "Attempt now what waits for its next attempt.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "`attempted`: whether there was something to attempt."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}, "503": {"description": "The node that delivers to it, or that may, did not answer."}}}
     },
     "/admin/v1/services/{id}/pause": {
-      "post": {"summary": "Stop sending to it; events are kept.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "Stopped, also after a restart."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+      "post": {"summary": "Stop sending to it; events are kept.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "Stopped, also after a restart."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}, "503": {"description": "The node that delivers to it, or that may, did not answer."}}}
     },
     "/admin/v1/services/{id}/resume": {
-      "post": {"summary": "Send to it again.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "Sending."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+      "post": {"summary": "Send to it again.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "Sending."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}, "503": {"description": "The node that delivers to it, or that may, did not answer."}}}
     },
     "/admin/v1/dead": {
       "get": {"summary": "How many dead letters each service has.", "responses": {"200": {"description": "`services` with `id`, `dead_letters` and `bytes`: those that have any."}}}
@@ -132,7 +137,7 @@ const char* const openapi_document = R"json({
       "post": {"summary": "Delete the dead letters of a transaction.", "parameters": [{"$ref": "#/components/parameters/service"}, {"name": "txn", "in": "query", "required": true, "schema": {"type": "string"}}], "responses": {"200": {"description": "`letters`: how many."}, "400": {"description": "Without `txn`."}, "404": {"description": "No such service, or no dead letter of that transaction."}}}
     },
     "/admin/v1/actors": {
-      "get": {"summary": "What every actor does.", "responses": {"200": {"description": "By node.", "content": {"application/json": {"schema": {"type": "object", "properties": {"nodes": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "uptime_seconds": {"type": "number"}, "actors": {"type": "array", "items": {"$ref": "#/components/schemas/actor"}}}}}}}}}}}}
+      "get": {"summary": "What every actor of every node does.", "responses": {"200": {"description": "By node.", "content": {"application/json": {"schema": {"type": "object", "properties": {"nodes": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "address": {"type": "string"}, "state": {"type": "string"}, "answered": {"type": "boolean"}, "problem": {"type": "string", "description": "Why it did not answer."}, "uptime_seconds": {"type": "number"}, "actors_left_out": {"type": "integer"}, "actors": {"type": "array", "items": {"$ref": "#/components/schemas/actor"}}}}}, "services": {"type": "array", "items": {"$ref": "#/components/schemas/service"}}, "totals": {"type": "object"}}}}}}}}
     },
     "/admin/v1/store": {
       "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `sorter` (the node that sorts), `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`, `dead_letters`."}}}

@@ -18,9 +18,10 @@ constexpr std::size_t idle_max = 64;
 appending::appending(caf::actor_system& sys, intake_actor intake)
   : sys_{sys}, intake_{std::move(intake)} {}
 
-caf::error appending::take(batch_ptr what, std::chrono::milliseconds patience) {
+caf::expected<receipt> appending::take(batch_ptr what,
+                                       std::chrono::milliseconds patience) {
   auto self = borrow();
-  caf::error result;
+  caf::expected<receipt> result{receipt{}};
   // A deadline of the mailbox and not of the request: a request's is a timer
   // that the clock's thread is woken for, thousands of times a second.
   auto answer = (*self)->request(intake_, caf::infinite,
@@ -30,7 +31,7 @@ caf::error appending::take(batch_ptr what, std::chrono::milliseconds patience) {
     // The late answer must not be taken for that of the next batch.
     return fault(ec::overloaded, "the disk has not taken it within "
                                    + std::to_string(patience.count()) + " ms");
-  answer.receive([](const receipt&) {},
+  answer.receive([&result](const receipt& done) { result = done; },
                  [&result](caf::error& why) { result = std::move(why); });
   give_back(std::move(self));
   return result;

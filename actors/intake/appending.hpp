@@ -5,6 +5,7 @@
 #include "actors/protocols.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/expected.hpp>
 #include <caf/scoped_actor.hpp>
 
 #include <chrono>
@@ -23,7 +24,8 @@ public:
   /// Blocks until `what` is durable, for at most `patience`; what comes of it
   /// after that is not heard of. Errors: those of the intake, and overloaded
   /// when the patience is over: whether the batch was taken is not known then.
-  caf::error take(batch_ptr what, std::chrono::milliseconds patience);
+  caf::expected<receipt> take(batch_ptr what,
+                              std::chrono::milliseconds patience);
 
 private:
   using asker = std::unique_ptr<caf::scoped_actor>;

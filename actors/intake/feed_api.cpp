@@ -2,6 +2,7 @@
 #include "actors/intake/feed_api.hpp"
 
 #include "actors/intake/slicer.hpp"
+#include "actors/metrics/figures.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -41,11 +42,11 @@ refusal refusal_for(const caf::error& why) {
 
 } // namespace
 
-feed_api::feed_api(caf::actor_system& sys, intake_actor intake,
+feed_api::feed_api(caf::actor_system& sys, census_ptr all, intake_actor intake,
                    courier_actor courier,
                    std::shared_ptr<const feed_directory> feeds)
-  : appending_{sys, std::move(intake)}, queries_{sys, std::move(courier)},
-    feeds_{std::move(feeds)} {}
+  : all_{std::move(all)}, appending_{sys, std::move(intake)},
+    queries_{sys, std::move(courier)}, feeds_{std::move(feeds)} {}
 
 void feed_api::replace(std::shared_ptr<const feed_directory> feeds) {
   {
@@ -114,6 +115,9 @@ void feed_api::take_transaction(const std::string& feed,
                                 httplib::Response& response) {
   const auto refuse = [&](const caf::error& why) {
     const auto how = refusal_for(why);
+    all_->sums().refused(feed, why.category() == caf::atom("posthorn")
+                                 ? name_of(static_cast<ec>(why.code()))
+                                 : "no_answer");
     if (how.retry_after_s > 0)
       response.set_header("Retry-After", std::to_string(how.retry_after_s));
     spdlog::log(how.status == 503 ? spdlog::level::err : spdlog::level::warn,
@@ -121,6 +125,7 @@ void feed_api::take_transaction(const std::string& feed,
                 txn_id, feed, how.status, text_of(why));
     set_matrix_error(response, how.status, how.errcode, text_of(why));
   };
+  const auto begin = std::chrono::steady_clock::now();
   slicing_options options;
   options.want_fields = feed.empty();
   auto sliced = slice(std::move(request.body), options);
@@ -130,9 +135,12 @@ void feed_api::take_transaction(const std::string& feed,
     sliced->feed = feed;
     sliced->txn_id = txn_id;
     sliced->received = std::chrono::system_clock::now();
-    if (const auto why = appending_.take(
-          std::make_shared<const batch>(std::move(*sliced)), commit_patience))
-      return refuse(why);
+    const auto whole = std::make_shared<const batch>(std::move(*sliced));
+    const auto taken = appending_.take(whole, commit_patience);
+    if (!taken)
+      return refuse(taken.error());
+    all_->sums().took_in(*whole, taken->duplicate,
+                         std::chrono::steady_clock::now() - begin);
   }
   response.status = 200;
   response.set_content("{}", json_type);

@@ -42,8 +42,9 @@ struct feed_directory {
 /// are on disk or the service has answered.
 class feed_api {
 public:
-  feed_api(caf::actor_system& sys, intake_actor intake, courier_actor courier,
-           std::shared_ptr<const feed_directory> feeds);
+  /// What is taken in and refused is counted in `all`.
+  feed_api(caf::actor_system& sys, census_ptr all, intake_actor intake,
+           courier_actor courier, std::shared_ptr<const feed_directory> feeds);
 
   /// From now on requests are judged by `feeds`.
   void replace(std::shared_ptr<const feed_directory> feeds);
@@ -65,6 +66,7 @@ private:
   void take_transaction(const std::string& feed, const std::string& txn_id,
                         httplib::Request& request, httplib::Response& response);
 
+  census_ptr all_;
   appending appending_;
   queries queries_;
   mutable std::mutex mutex_;

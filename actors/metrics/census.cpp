@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/metrics/census.hpp"
 
+#include "actors/metrics/figures.hpp"
+
 #include <cxxabi.h>
 
 #include <algorithm>
@@ -33,19 +35,40 @@ std::string type_name(const std::type_info& type) {
   return result;
 }
 
+/// When the oldest message that waits came, as far as that is remembered.
+std::int64_t oldest_came(const actor_card& card, std::uint64_t handled,
+                         std::uint64_t enqueued) {
+  const auto known = std::max(
+    handled, enqueued - std::min<std::uint64_t>(enqueued, card.remembered));
+  return card.came_ns[known % card.remembered].load();
+}
+
 actor_snapshot read(const actor_card& card) {
+  const auto now = steady_ns();
   actor_snapshot result;
   result.name = card.name;
   result.state = card.state.load();
   // `handled` first: a message is enqueued before it is handled, so that the
   // difference cannot become negative.
   result.handled = card.handled.load();
-  result.mailbox = card.enqueued.load() - result.handled;
+  const auto enqueued = card.enqueued.load();
+  result.mailbox = enqueued - result.handled;
   result.mailbox_peak = std::max(card.mailbox_peak.load(), result.mailbox);
   result.busy = std::chrono::nanoseconds{card.busy_ns.load()};
   result.longest = std::chrono::nanoseconds{card.longest_ns.load()};
   if (auto since = card.running_since_ns.load(); since != 0)
-    result.running = std::chrono::nanoseconds{steady_ns() - since};
+    result.running
+      = std::chrono::nanoseconds{std::max<std::int64_t>(0, now - since)};
+  if (result.mailbox > 0) {
+    const auto came = oldest_came(card, result.handled, enqueued);
+    const auto begun
+      = std::max(card.waiting_since_ns.load(), card.progress_ns.load());
+    result.no_progress
+      = std::chrono::nanoseconds{std::max<std::int64_t>(0, now - begun)};
+    result.oldest
+      = std::max(result.no_progress, std::chrono::nanoseconds{now - came});
+  }
+  result.restarts = card.restarts;
   if (auto type = card.last_type.load())
     result.last_message = type_name(*type);
   else if (auto atom = card.last_atom.load())
@@ -55,9 +78,14 @@ actor_snapshot read(const actor_card& card) {
 
 } // namespace
 
+census::census() : sums_{std::make_unique<figures>()} {}
+
+census::~census() = default;
+
 void census::enlist(const actor_card_ptr& card) {
   std::lock_guard guard{mutex_};
   std::erase_if(cards_, [](const auto& x) { return x.expired(); });
+  card->restarts = lives_[card->name]++;
   cards_.push_back(card);
 }
 

@@ -37,7 +37,14 @@ public:
 
   void enqueue(caf::mailbox_element_ptr what,
                caf::execution_unit* host) override {
-    card_->enqueued.fetch_add(1, std::memory_order_relaxed);
+    const auto number = card_->numbered.fetch_add(1, std::memory_order_relaxed);
+    const auto now = now_ns();
+    card_->came_ns[number % actor_card::remembered].store(
+      now, std::memory_order_relaxed);
+    if (number == card_->handled.load(std::memory_order_relaxed))
+      card_->waiting_since_ns.store(now, std::memory_order_relaxed);
+    // After its time is there: whoever counts a message finds when it came.
+    card_->enqueued.fetch_add(1, std::memory_order_release);
     Base::enqueue(std::move(what), host);
   }
 
@@ -46,7 +53,9 @@ public:
     card_->running_since_ns.store(begin, std::memory_order_relaxed);
     note_message(what);
     const auto result = Base::consume(what);
-    const auto took = now_ns() - begin;
+    const auto end = now_ns();
+    const auto took = end - begin;
+    card_->progress_ns.store(end, std::memory_order_relaxed);
     card_->running_since_ns.store(0, std::memory_order_relaxed);
     raise(card_->longest_ns, took);
     card_->busy_ns.fetch_add(took, std::memory_order_relaxed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/service/service.hpp"
 
+#include "actors/metrics/figures.hpp"
 #include "actors/service/backoff.hpp"
 
 #include <spdlog/spdlog.h>
@@ -191,7 +192,9 @@ void service_state::answered(path_style path, const answer& how) {
 }
 
 void service_state::attempted(const answer& how) {
+  all->sums().attempted(id(), how);
   if (how.what == outcome::accepted) {
+    all->sums().delivered(id(), wiring.wall_clock() - open->oldest);
     accepted = true;
     failures = 0;
     judge.accepted();
@@ -332,6 +335,7 @@ void service_state::settle() {
 service_actor::behavior_type service(service_self* self, const census_ptr& all,
                                      service_wiring wiring) {
   auto& state = self->state;
+  state.all = all;
   state.wiring = std::move(wiring);
   self->enlist(*all, "service/" + state.id());
   self->show_state(state.wiring.who.epoch == 0 ? "STANDBY" : "UP");

@@ -136,6 +136,7 @@ struct service_state {
   }
 
   service_self* self;
+  census_ptr all;
   service_wiring wiring;
   activity doing = activity::nothing;
   /// The transaction in hand: cut and stored, not yet known as accepted.

@@ -68,13 +68,20 @@ void sorter_state::sort(const pool_page_ptr& page) {
 
 void sorter_state::sorted(const routed& woken, const pool_page& page) {
   deciding->stored();
+  std::vector<std::string> elsewhere_ids;
   for (auto number : woken.services) {
     const auto found = wiring.services->by_number.find(number);
     if (found == wiring.services->by_number.end())
       continue;
-    if (const auto& actor = wiring.services->services[found->second].actor)
-      self->send(actor, wake_atom::value);
+    const auto& one = wiring.services->services[found->second];
+    if (one.actor)
+      self->send(one.actor, wake_atom::value);
+    else if (elsewhere && one.config && one.config->registration.url)
+      elsewhere_ids.push_back(one.id);
   }
+  if (!elsewhere_ids.empty())
+    self->send(elsewhere, std::make_shared<const std::vector<std::string>>(
+                            std::move(elsewhere_ids)));
   again = again || page.full;
   if (wiring.wake_on_arrival && !page.full)
     gather(items_of(page));
@@ -232,6 +239,7 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
     [&state](directory_ptr& services) {
       state.wiring.services = std::move(services);
     },
+<<<<<<< HEAD
     [&state](tenure& x) {
       state.wiring.lease = std::move(x);
       state.draining = false;
@@ -239,6 +247,9 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
       state.again = state.busy;
       state.poll();
     },
+=======
+    [&state](elsewhere_listener& x) { state.elsewhere = std::move(x); },
+>>>>>>> links
     [&state](storage::learn& x) {
       auto promise = state.self->make_response_promise<storage::learned>();
       if (state.draining) {

@@ -73,6 +73,8 @@ struct sorter_state {
 
   sorter_self* self;
   sorter_wiring wiring;
+  /// Is told of services that have no actor here; may be invalid.
+  elsewhere_listener elsewhere;
   /// For the subjects of items: drawn anew at each start.
   std::uint64_t seed = 0;
   bool busy = false;

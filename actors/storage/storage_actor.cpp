@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/storage/storage_actor.hpp"
 
+#include "actors/metrics/figures.hpp"
+
 #include <algorithm>
+#include <chrono>
 
 namespace posthorn {
 
@@ -24,13 +27,20 @@ caf::typed_response_promise<Answer> storage_state::gather(Mutation&& what) {
 void storage_state::commit() {
   auto group = std::exchange(work, {});
   auto waiting = std::exchange(answers, {});
+  const auto begin = std::chrono::steady_clock::now();
   auto results = store->commit(group);
+<<<<<<< HEAD
   if (health) {
     const auto now = store_health::clock::now();
     for (std::size_t i = 0; i < results.size(); ++i)
       health->note(group[i], results[i] ? caf::error{} : results[i].error(),
                    now);
   }
+=======
+  all->sums().committed(group.size(), std::chrono::steady_clock::now() - begin);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    count(group[i], results[i]);
+>>>>>>> links
   const auto is_arrival = [](const auto& result) {
     return result && std::holds_alternative<receipt>(*result)
            && !std::get<receipt>(*result).duplicate;
@@ -43,9 +53,26 @@ void storage_state::commit() {
       self->send(listener, arrived_atom::value);
 }
 
+void storage_state::count(const storage::mutation& what,
+                          const caf::expected<storage::reply>& result) const {
+  const auto* asked = std::get_if<storage::take_lease>(&what);
+  if (result) {
+    if (asked && asked->what.epoch == 0)
+      all->sums().lease_taken();
+    return;
+  }
+  const auto& why = result.error();
+  if (is(why, ec::fenced))
+    all->sums().fenced();
+  // A lease that another node holds is an answer, not an error.
+  if (why.category() == caf::atom("posthorn") && !is(why, ec::lease_held))
+    all->sums().store_refused(name_of(static_cast<ec>(why.code())));
+}
+
 storage_actor::behavior_type
 storage_writer(storage_self* self, const census_ptr& all,
                std::shared_ptr<storage::store> store) {
+  self->state.all = all;
   self->state.store = std::move(store);
   self->enlist(*all, "storage");
   auto& state = self->state;

@@ -32,7 +32,12 @@ struct storage_state {
   /// Commits what was gathered and answers it.
   void commit();
 
+  /// Counts what became of one mutation.
+  void count(const storage::mutation& what,
+             const caf::expected<storage::reply>& result) const;
+
   storage_self* self;
+  census_ptr all;
   std::shared_ptr<storage::store> store;
   std::vector<storage::mutation> work;
   std::vector<std::function<void(caf::expected<storage::reply>&)>> answers;

@@ -9,6 +9,7 @@
 #include "apps/posthorn/inspect/dead.hpp"
 #include "apps/posthorn/inspect/import.hpp"
 #include "apps/posthorn/inspect/inspect.hpp"
+#include "apps/posthorn/inspect/metrics.hpp"
 #include "apps/posthorn/node/run_node.hpp"
 #include "apps/posthorn/version.hpp"
 
@@ -194,18 +195,30 @@ void add_dead(CLI::App& app, action& chosen) {
 }
 
 void add_metrics(CLI::App& app, action& chosen) {
-  auto* cmd = app.add_subcommand("metrics", "Show what every actor does");
+  auto* cmd = app.add_subcommand(
+    "metrics", "Show what every actor of every node of the cluster does");
   auto options = add_target(*cmd);
-  auto format = std::make_shared<std::string>("table");
-  cmd->add_option("--format", *format, "table, json or prometheus")
+  auto shown = std::make_shared<metrics_options>();
+  cmd->add_option("--format", shown->format, "table, json or prometheus")
     ->check(CLI::IsMember({"table", "json", "prometheus"}))
     ->capture_default_str();
-  cmd->callback([&chosen, options, format] {
-    chosen = [options, format] {
-      if (*format == "prometheus")
-        return run_metrics_text(options->target, std::cout, std::cerr);
-      return run_metrics(options->target, options->json || *format == "json",
-                         std::cout, std::cerr);
+  cmd->add_option("--sort", shown->sort, "By what; the largest first")
+    ->check(CLI::IsMember(metrics_sort_keys()))
+    ->capture_default_str();
+  cmd->add_option("--kind", shown->kind, "Only this kind, e.g. service");
+  cmd->add_option("--node", shown->node, "Only this node");
+  cmd->add_option("--state", shown->state,
+                  "Only in this state, e.g. DOWN; 'stuck': only what does not "
+                  "answer");
+  cmd->add_option("--name", shown->name,
+                  "Only names that match, e.g. 'service/irc*'");
+  cmd->add_option("--limit", shown->limit, "At most so many actors; 0: all")
+    ->capture_default_str();
+  cmd->callback([&chosen, options, shown] {
+    chosen = [options, shown] {
+      if (options->json)
+        shown->format = "json";
+      return run_metrics(options->target, *shown, std::cout, std::cerr);
     };
   });
 }

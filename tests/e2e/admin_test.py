@@ -205,7 +205,8 @@ class Admin(NodeCase):
         names = set(re.findall(r'[{,]([a-z_]+)="', text))
         self.assertLessEqual(
             names,
-            {"as", "state", "kind", "listener", "reason", "version", "node"},
+            {"as", "state", "kind", "listener", "reason", "version", "node",
+             "class", "code_class", "result", "le"},
         )
 
     def test_the_command_prints_the_same_text(self):

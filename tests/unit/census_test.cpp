@@ -4,6 +4,8 @@
 #include "tests/support/show.hpp"
 #include "tests/support/virtual_time.hpp"
 
+#include <thread>
+
 using namespace posthorn;
 using namespace posthorn::testing;
 
@@ -43,6 +45,46 @@ TEST_CASE_FIXTURE(virtual_time, "the dump counts what waits and what was "
   CHECK(after->at(1).handled == 3);
   CHECK(after->at(1).mailbox_peak == 3);
   CHECK(after->at(1).last_message == "arrived");
+}
+
+TEST_CASE_FIXTURE(virtual_time, "the dump says how old the oldest message is") {
+  using std::chrono::milliseconds;
+  auto aut = spawn(worker, all);
+  run();
+  CHECK(all->snapshot().at(0).oldest == milliseconds{0});
+  self->send(aut, arrived_atom::value);
+  const auto until = std::chrono::steady_clock::now() + milliseconds{20};
+  while (std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  for (int i = 0; i < 5; ++i)
+    self->send(aut, arrived_atom::value);
+  auto now = all->snapshot().at(0);
+  CHECK(now.oldest >= milliseconds{20});
+  CHECK(now.no_progress >= milliseconds{20});
+  // Of more than are remembered it is at least the age of the oldest of those.
+  for (std::size_t i = 0; i < actor_card::remembered; ++i)
+    self->send(aut, arrived_atom::value);
+  CHECK(all->snapshot().at(0).oldest >= now.oldest);
+  CHECK(all->snapshot().at(0).no_progress >= now.no_progress);
+  run();
+  now = all->snapshot().at(0);
+  CHECK(now.oldest == milliseconds{0});
+  CHECK(now.no_progress == milliseconds{0});
+}
+
+TEST_CASE_FIXTURE(virtual_time, "an actor started again under its name counts "
+                                "as a restart") {
+  auto first = spawn(worker, all);
+  run();
+  CHECK(all->snapshot().at(0).restarts == 0);
+  self->send_exit(first, caf::exit_reason::user_shutdown);
+  run();
+  auto second = spawn(worker, all);
+  run();
+  bool seen = false;
+  for (const auto& one : all->snapshot())
+    seen = seen || (one.state == "running" && one.restarts == 1);
+  CHECK(seen);
 }
 
 TEST_CASE_FIXTURE(virtual_time,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules for posthorn.yaml.
 #include "apps/posthorn/config/config.hpp"
+#include "tests/support/certificates.hpp"
 #include "tests/support/registration_text.hpp"
 #include "tests/support/show.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -79,8 +80,9 @@ TEST_CASE_FIXTURE(fixture, "only server_name has to be given") {
 TEST_CASE_FIXTURE(fixture, "every key can be given") {
   write_services();
   dir.write("own.yaml", registration_text("posthorn"));
-  for (auto name : {"node.pem", "node.key", "ca.pem"})
-    dir.write(name, "x");
+  certificates make{dir};
+  make.authority("ca");
+  make.node("node", "ca");
   auto found = load(all_registrations
                     + "registration: own.yaml\n"
                       "listen: '[::]:1'\n"
@@ -93,6 +95,7 @@ TEST_CASE_FIXTURE(fixture, "every key can be given") {
                       "  advertise: 10.0.0.5:9011\n"
                       "  tls: {certificate: node.pem, key: node.key,"
                       " ca: ca.pem}\n"
+                      "  peers: ['10.0.0.6:9011', 'b.example.org:9011']\n"
                       "sorter: {poll_interval: 250ms, wake_on_arrival: true}\n"
                       "recovery: {initial_backoff: 1s, max_backoff: 1h,"
                       " jitter: false}\n"
@@ -118,6 +121,8 @@ TEST_CASE_FIXTURE(fixture, "every key can be given") {
   CHECK(to_string(config.cluster->advertise) == "10.0.0.5:9011");
   REQUIRE(config.cluster->tls.has_value());
   CHECK(config.cluster->tls->key == dir.path("node.key"));
+  REQUIRE(config.cluster->peers.size() == 2);
+  CHECK(to_string(config.cluster->peers[1]) == "b.example.org:9011");
   CHECK(config.sorter.wake_on_arrival);
   CHECK(config.limits.max_request == 1u << 20);
   REQUIRE(found.own.has_value());
@@ -286,10 +291,20 @@ TEST_CASE_FIXTURE(fixture, "nodes are linked on loopback or with TLS only") {
   CHECK(refused("cluster: {listen: unix:/p}\n", "cluster.listen"));
   CHECK(refused("cluster: {listen: '127.0.0.1:0'}\n", "cluster.listen"));
   CHECK(refused("cluster: {advertise: '10.0.0.5:9011'}\n", "cluster.listen"));
-  auto tls = std::string{"tls: {certificate: c, key: k, ca: c}}\n"};
+  const auto peers = [this](const std::string& one) {
+    return load("cluster: {listen: '127.0.0.1:1', peers: " + one + "}\n");
+  };
+  CHECK(peers("['127.0.0.1:2']").errors.empty());
+  for (auto wrong : {"['unix:/p']", "['127.0.0.1:0']", "['0.0.0.0:2']", "[x]",
+                     "[5]", "'127.0.0.1:2'"})
+    CHECK_MESSAGE(peers(wrong).errors.size() == 1, wrong);
+  auto tls
+    = std::string{"tls: {certificate: c.pem, key: c.key, ca: ca.pem}}\n"};
   CHECK(load("cluster: {listen: '10.0.0.5:9011', " + tls).errors.size() == 3);
-  dir.write("c", "x");
-  dir.write("k", "x", 0640);
+  certificates make{dir};
+  make.authority("ca");
+  make.node("c", "ca");
+  dir.write("c.key", dir.read("c.key"), 0640);
   auto found = load("cluster: {listen: '10.0.0.5:9011', " + tls);
   CHECK(found.errors.empty());
   CHECK(mentions(found.warnings, {"cluster.tls.key"}));

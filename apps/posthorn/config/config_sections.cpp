@@ -4,6 +4,7 @@
 
 #include "apps/posthorn/config/file.hpp"
 #include "apps/posthorn/config/quantity.hpp"
+#include "apps/posthorn/config/tls_files.hpp"
 
 #include <algorithm>
 
@@ -33,18 +34,10 @@ void read_tcp(yaml_reader& in, const char* key,
     out = value;
 }
 
-std::string read_tls_file(yaml_reader& in, const char* key,
-                          const std::string& config_file, bool& exposed) {
+std::string read_path(yaml_reader& in, const char* key,
+                      const std::string& config_file) {
   auto path = in.required_string(key);
-  if (!path)
-    return {};
-  auto result = beside(config_file, *path);
-  auto content = read_file(result, yaml_bytes_max);
-  if (!content)
-    in.complain(key, result + ": " + text_of(content.error()));
-  else
-    exposed = content->open_to_others;
-  return result;
+  return path ? beside(config_file, *path) : std::string{};
 }
 
 std::optional<cluster_tls> read_tls(yaml_reader& in,
@@ -54,6 +47,7 @@ std::optional<cluster_tls> read_tls(yaml_reader& in,
   if (!section)
     return std::nullopt;
   cluster_tls result;
+<<<<<<< HEAD
   bool exposed = false;
   result.certificate
     = read_tls_file(*section, "certificate", config_file, exposed);
@@ -63,7 +57,44 @@ std::optional<cluster_tls> read_tls(yaml_reader& in,
   if (exposed)
     warnings.push_back({config_file, section->line_of("key"), "cluster.tls.key",
                         result.key + " is open to group or others: chmod 600"});
+=======
+  result.certificate = read_path(*section, "certificate", config_file);
+  result.key = read_path(*section, "key", config_file);
+  result.ca = read_path(*section, "ca", config_file);
+>>>>>>> links
   section->refuse_unknown_keys();
+  if (result.certificate.empty() || result.key.empty() || result.ca.empty())
+    return result;
+  const auto warn = [&](const std::string& field, std::string text) {
+    warnings.push_back({config_file, section->line_of(field),
+                        "cluster.tls." + field, std::move(text)});
+  };
+  for (auto& found : check_tls_files(result))
+    if (found.warning)
+      warn(found.field, std::move(found.text));
+    else
+      section->complain(found.field, std::move(found.text));
+  const auto key = read_file(result.key, yaml_bytes_max);
+  if (key && key->open_to_others)
+    warn("key", result.key + " can be read by group or others: chmod 600");
+  return result;
+}
+
+/// Addresses of other nodes: tcp, each with a port.
+std::vector<listen_address> read_peers(yaml_reader& in) {
+  std::vector<listen_address> result;
+  for (const auto& text : in.strings("peers")) {
+    const auto address = parse_address(text);
+    if (!address)
+      in.complain("peers", text + ": " + text_of(address.error()));
+    else if (address->kind != address_kind::tcp || address->port == 0
+             || address->wildcard())
+      in.complain("peers", text
+                             + ": must be the host:port or [v6]:port that "
+                               "another node listens on");
+    else
+      result.push_back(*address);
+  }
   return result;
 }
 
@@ -153,12 +184,14 @@ void read_cluster(yaml_reader& in, const std::string& config_file,
   std::optional<listen_address> listen;
   std::optional<listen_address> advertise;
   std::optional<cluster_tls> tls;
+  std::vector<listen_address> peers;
   if (section) {
     if (!section->has("listen") && !flag)
       section->complain("listen", "is missing");
     read_tcp(*section, "listen", listen);
     read_tcp(*section, "advertise", advertise);
     tls = read_tls(*section, config_file, warnings);
+    peers = read_peers(*section);
     section->refuse_unknown_keys();
   }
   if (flag) {
@@ -168,7 +201,8 @@ void read_cluster(yaml_reader& in, const std::string& config_file,
   }
   if (!listen)
     return;
-  out = cluster_settings{*listen, advertise.value_or(*listen), tls};
+  out = cluster_settings{*listen, advertise.value_or(*listen), tls,
+                         std::move(peers)};
   auto& where = section ? *section : in;
   if (out->advertise.wildcard())
     where.complain(section ? "advertise" : "cluster",

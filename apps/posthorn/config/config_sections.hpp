@@ -46,8 +46,8 @@ void read_limits(yaml_reader& in, limit_settings& out);
 
 /// Reads the section `cluster`; relative paths become relative to the directory
 /// of `config_file`. `flag` is the address that takes the place of
-/// `cluster.listen`, if any. Whether the section's files can be read is
-/// checked; others' access to the key is a warning.
+/// `cluster.listen`, if any. The section's files are checked as
+/// check_tls_files() says; others' access to the key is a warning.
 void read_cluster(yaml_reader& in, const std::string& config_file,
                   const std::optional<listen_address>& flag,
                   std::optional<cluster_settings>& out,

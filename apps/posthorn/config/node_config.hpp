@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace posthorn {
 
@@ -28,6 +29,8 @@ struct cluster_settings {
   /// given.
   listen_address advertise;
   std::optional<cluster_tls> tls;
+  /// Other nodes' addresses, for those that the store does not tell of; tcp.
+  std::vector<listen_address> peers;
 };
 
 /// How the pool is polled.

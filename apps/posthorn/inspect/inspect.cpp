@@ -49,22 +49,6 @@ void print_fields(const json& what, std::ostream& out) {
   shown.print(out);
 }
 
-void print_actors(const json& nodes, std::ostream& out) {
-  for (const auto& node : nodes) {
-    out << "node " << word(node, "name") << ", version "
-        << word(node, "version") << ", up " << span(node, "uptime_seconds")
-        << '\n';
-    table shown{{"ACTOR", "STATE", "HANDLED", "MAILBOX", "PEAK", "BUSY",
-                 "LONGEST", "LAST MESSAGE"}};
-    for (const auto& x : node.at("actors"))
-      shown.add({word(x, "name"), word(x, "state"), word(x, "handled"),
-                 word(x, "mailbox"), word(x, "mailbox_peak"),
-                 span(x, "busy_seconds"), span(x, "longest_seconds"),
-                 word(x, "last_message")});
-    shown.print(out);
-  }
-}
-
 /// Asks, and prints the answer as JSON when that is wanted. No value: the exit
 /// code is in `code`.
 std::optional<json> ask(const admin_target& target, const std::string& method,
@@ -112,25 +96,6 @@ int run_order(const admin_target& target, const std::string& verb,
               : ": nothing waits for an attempt\n");
   else
     out << id << (verb == "pause" ? ": paused\n" : ": sending again\n");
-  return 0;
-}
-
-int run_metrics(const admin_target& target, bool as_json, std::ostream& out,
-                std::ostream& err) {
-  int code = 0;
-  const auto answer
-    = ask(target, "GET", "/admin/v1/actors", as_json, out, err, code);
-  if (answer)
-    print_actors(answer->at("nodes"), out);
-  return code;
-}
-
-int run_metrics_text(const admin_target& target, std::ostream& out,
-                     std::ostream& err) {
-  const auto text = ask_admin_text(target, "GET", "/metrics");
-  if (!text)
-    return refuse(err, text.error());
-  out << *text;
   return 0;
 }
 

@@ -19,14 +19,6 @@ int run_order(const admin_target& target, const std::string& verb,
               const std::string& id, bool json, std::ostream& out,
               std::ostream& err);
 
-/// `posthorn metrics`: every actor of the node, a line each.
-int run_metrics(const admin_target& target, bool json, std::ostream& out,
-                std::ostream& err);
-
-/// `posthorn metrics --format prometheus`: the text of /metrics.
-int run_metrics_text(const admin_target& target, std::ostream& out,
-                     std::ostream& err);
-
 /// `posthorn store stat`.
 int run_store_stat(const admin_target& target, bool json, std::ostream& out,
                    std::ostream& err);

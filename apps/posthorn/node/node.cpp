@@ -46,6 +46,8 @@ node::start(loaded what, std::function<loaded()> reread) {
     return why;
   if (auto why = result->spawn_actors())
     return why;
+  if (auto why = result->open_links())
+    return why;
   if (auto why = result->open_listeners())
     return why;
   return result;
@@ -55,6 +57,7 @@ node::~node() {
   // Listeners first: their workers use the actors.
   feed_listener_.reset();
   admin_listener_.reset();
+  links_.reset();
   const auto end = [](const auto& actor) {
     if (actor)
       caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -84,6 +87,7 @@ caf::error node::open_store() {
 }
 
 caf::error node::spawn_actors() {
+  node_links::prepare(actor_config_, setup_.config);
   sys_ = std::make_unique<caf::actor_system>(actor_config_);
   auto client = http_client::open({});
   if (!client)
@@ -118,13 +122,14 @@ caf::error node::spawn_actors() {
   auto feeds = make_feeds(**services);
   if (!feeds)
     return std::move(feeds.error());
-  feeds_
-    = std::make_unique<feed_api>(*sys_, intake_, courier_, std::move(*feeds));
+  feeds_ = std::make_unique<feed_api>(*sys_, census_, intake_, courier_,
+                                      std::move(*feeds));
   admin_wiring shown;
   shown.node = setup_.config.name;
   shown.version = version;
   shown.store = store_;
   shown.metrics = metrics_;
+  shown.all = census_;
   shown.sorter = sorter_;
   shown.server_name = setup_.config.server_name;
   shown.writer = writer_;
@@ -148,6 +153,26 @@ caf::error node::spawn_actors() {
   };
   shown.queries = &feeds_->gate();
   admin_ = std::make_unique<admin_api>(*sys_, std::move(shown), *services);
+  return {};
+}
+
+caf::error node::open_links() {
+  gate_wiring answers;
+  answers.node = setup_.config.name;
+  answers.version = version;
+  answers.service_here
+    = [this](const std::string& id) { return admin_->service_here(id); };
+  answers.state = [this] { return admin_->state(); };
+  answers.uptime = [this] { return admin_->uptime(); };
+  auto opened
+    = node_links::start(*sys_, census_, setup_.config, std::move(answers));
+  if (!opened)
+    return std::move(opened.error());
+  links_ = std::move(*opened);
+  if (!links_)
+    return {};
+  admin_->link(links_->actor(), links_->board());
+  caf::anon_send(sorter_, elsewhere_listener{links_->actor()});
   return {};
 }
 
@@ -199,12 +224,8 @@ void node::drain() {
 }
 
 void node::log_dump() {
-  for (const auto& x : census_->snapshot())
-    spdlog::info("actor {} state={} handled={} mailbox={} mailbox_peak={} "
-                 "busy_ms={} longest_ms={} last={}",
-                 x.name, x.state, x.handled, x.mailbox, x.mailbox_peak,
-                 x.busy.count() / 1'000'000, x.longest.count() / 1'000'000,
-                 x.last_message);
+  for (const auto& line : dump_lines(admin_->dump()))
+    spdlog::info("{}", line);
 }
 
 std::uint16_t node::listen_port() const {

@@ -10,6 +10,7 @@
 #include "actors/sorter/directory.hpp"
 #include "actors/storage/store_health.hpp"
 #include "apps/posthorn/config/config.hpp"
+#include "apps/posthorn/node/links_setup.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -63,6 +64,8 @@ private:
   caf::error open_store();
   caf::error spawn_actors();
   caf::error open_listeners();
+  /// After the admin API, whose directory the gate looks services up in.
+  caf::error open_links();
 
   /// Takes the services of `what`. Errors: those of the store, or draining;
   /// then nothing has changed.
@@ -101,6 +104,8 @@ private:
   std::map<std::string, service_actor> running_;
   std::unique_ptr<feed_api> feeds_;
   std::unique_ptr<admin_api> admin_;
+  /// Null where the node has no links to others.
+  std::unique_ptr<node_links> links_;
   /// Both listeners are open.
   std::atomic<bool> serving_{false};
   std::atomic<bool> draining_{false};
