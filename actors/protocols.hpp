@@ -91,14 +91,11 @@ using sorter_actor = caf::typed_actor<
   caf::reacts_to<arrived_atom>,
   // The set of services has changed. Holds from the next page on.
   caf::reacts_to<directory_ptr>,
-<<<<<<< HEAD
   // This node sorts from now on, or not any more. What is known of rooms is
   // read anew.
   caf::reacts_to<tenure>,
-=======
   // Whom to tell about services that are delivered elsewhere.
   caf::reacts_to<elsewhere_listener>,
->>>>>>> links
   // Stores what was true of rooms before the feed told of them, between two
   // pages: the sorter decides by it from the next page on. Its own epoch is
   // put in. Errors: draining, lease_held (another node sorts), fenced,

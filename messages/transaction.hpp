@@ -138,6 +138,8 @@ using outbound_ptr = std::shared_ptr<const outbound>;
 /// The services that a routing gave something, for the sorter to wake.
 struct routed {
   std::vector<service_no> services;
+  /// Those of them that another node delivers, or nobody.
+  std::vector<service_no> elsewhere;
 };
 
 /// How an attempt ended: a closed set that log, metrics and store share.

@@ -2,11 +2,8 @@
 // The admin API: what operators see and order.
 #pragma once
 
-<<<<<<< HEAD
 #include "actors/admin/dead_api.hpp"
-=======
 #include "actors/admin/dump_report.hpp"
->>>>>>> links
 #include "actors/admin/exposition.hpp"
 #include "actors/admin/reload_report.hpp"
 #include "actors/intake/credentials.hpp"

@@ -68,20 +68,25 @@ void sorter_state::sort(const pool_page_ptr& page) {
 
 void sorter_state::sorted(const routed& woken, const pool_page& page) {
   deciding->stored();
-  std::vector<std::string> elsewhere_ids;
-  for (auto number : woken.services) {
-    const auto found = wiring.services->by_number.find(number);
-    if (found == wiring.services->by_number.end())
-      continue;
-    const auto& one = wiring.services->services[found->second];
+  const auto each
+    = [this](const std::vector<service_no>& numbers, const auto& call) {
+        for (auto number : numbers) {
+          const auto found = wiring.services->by_number.find(number);
+          if (found != wiring.services->by_number.end())
+            call(wiring.services->services[found->second]);
+        }
+      };
+  each(woken.services, [this](const auto& one) {
     if (one.actor)
       self->send(one.actor, wake_atom::value);
-    else if (elsewhere && one.config && one.config->registration.url)
-      elsewhere_ids.push_back(one.id);
-  }
-  if (!elsewhere_ids.empty())
+  });
+  // Their nodes find it in the store, too, at their next poll.
+  std::vector<std::string> ids;
+  if (elsewhere)
+    each(woken.elsewhere, [&ids](const auto& one) { ids.push_back(one.id); });
+  if (!ids.empty())
     self->send(elsewhere, std::make_shared<const std::vector<std::string>>(
-                            std::move(elsewhere_ids)));
+                            std::move(ids)));
   again = again || page.full;
   if (wiring.wake_on_arrival && !page.full)
     gather(items_of(page));
@@ -239,7 +244,6 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
     [&state](directory_ptr& services) {
       state.wiring.services = std::move(services);
     },
-<<<<<<< HEAD
     [&state](tenure& x) {
       state.wiring.lease = std::move(x);
       state.draining = false;
@@ -247,9 +251,7 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
       state.again = state.busy;
       state.poll();
     },
-=======
     [&state](elsewhere_listener& x) { state.elsewhere = std::move(x); },
->>>>>>> links
     [&state](storage::learn& x) {
       auto promise = state.self->make_response_promise<storage::learned>();
       if (state.draining) {

@@ -29,18 +29,15 @@ void storage_state::commit() {
   auto waiting = std::exchange(answers, {});
   const auto begin = std::chrono::steady_clock::now();
   auto results = store->commit(group);
-<<<<<<< HEAD
   if (health) {
     const auto now = store_health::clock::now();
     for (std::size_t i = 0; i < results.size(); ++i)
       health->note(group[i], results[i] ? caf::error{} : results[i].error(),
                    now);
   }
-=======
   all->sums().committed(group.size(), std::chrono::steady_clock::now() - begin);
   for (std::size_t i = 0; i < results.size(); ++i)
     count(group[i], results[i]);
->>>>>>> links
   const auto is_arrival = [](const auto& result) {
     return result && std::holds_alternative<receipt>(*result)
            && !std::get<receipt>(*result).duplicate;

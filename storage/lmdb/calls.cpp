@@ -54,7 +54,7 @@ bool wake_owner(commit_scope& scope, service_no service, const std::string& id,
 }
 
 caf::expected<reply> apply(commit_scope& scope, const call& what) {
-  auto state = find_service(scope.txn, what.service);
+  auto state = find_service(scope, what.service);
   if (!state)
     return state.error();
   auto owner = find_lease(scope.txn, lease_name(state->id));

@@ -81,6 +81,7 @@ private:
   // Ordered: the same routing always leaves the same bytes.
   std::map<service_no, open_queue> queues_;
   std::vector<service_no> reached_;
+  std::vector<service_no> elsewhere_;
   /// In which the sorter's lease was granted, and which of the services reached
   /// were, too: their owner is this node.
   session_no session_ = 0;
@@ -172,7 +173,7 @@ routed route_step::carry_out() {
   for (auto& [service, queue] : queues_)
     if (queue.changed)
       put_service(scope_.txn, service, std::move(queue.state));
-  return {std::move(reached_)};
+  return {std::move(reached_), std::move(elsewhere_)};
 }
 
 void route_step::tell_owners() {
@@ -181,6 +182,8 @@ void route_step::tell_owners() {
   for (auto service : reached_)
     if (wake_owner(scope_, service, queues_.at(service).state.id, session_))
       own_.insert(service);
+    else
+      elsewhere_.push_back(service);
 }
 
 void route_step::place(const parcel& what) {

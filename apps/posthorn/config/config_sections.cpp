@@ -47,7 +47,6 @@ std::optional<cluster_tls> read_tls(yaml_reader& in,
   if (!section)
     return std::nullopt;
   cluster_tls result;
-<<<<<<< HEAD
   bool exposed = false;
   result.certificate
     = read_tls_file(*section, "certificate", config_file, exposed);
@@ -57,11 +56,6 @@ std::optional<cluster_tls> read_tls(yaml_reader& in,
   if (exposed)
     warnings.push_back({config_file, section->line_of("key"), "cluster.tls.key",
                         result.key + " is open to group or others: chmod 600"});
-=======
-  result.certificate = read_path(*section, "certificate", config_file);
-  result.key = read_path(*section, "key", config_file);
-  result.ca = read_path(*section, "ca", config_file);
->>>>>>> links
   section->refuse_unknown_keys();
   if (result.certificate.empty() || result.key.empty() || result.ca.empty())
     return result;

@@ -173,6 +173,7 @@ caf::error node::open_links() {
     return {};
   admin_->link(links_->actor(), links_->board());
   caf::anon_send(sorter_, elsewhere_listener{links_->actor()});
+  links_->follow(*sys_, cluster_);
   return {};
 }
 
