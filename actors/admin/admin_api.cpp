@@ -114,9 +114,9 @@ json to_json(const service_row& row, const service_config* config,
 admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
                      directory_ptr services)
   : sys_{sys}, wiring_{std::move(wiring)},
-    started_{std::chrono::steady_clock::now()},
-    dead_{sys, wiring_.store, wiring_.writer}, services_{std::move(services)},
-    configured_{system_clock::now()} {}
+    started_{std::chrono::steady_clock::now()}, dead_{sys, wiring_.store,
+                                                      wiring_.writer},
+    services_{std::move(services)}, configured_{system_clock::now()} {}
 
 void admin_api::link(links_actor links, link_board_ptr board) {
   links_ = std::move(links);

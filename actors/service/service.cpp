@@ -125,6 +125,8 @@ void service_state::taken(outbound_ptr next) {
     return settle();
   }
   judge.begin(*open);
+  if (failures == 0)
+    objection_line.clear();
   // A probe may have been accepted before a crash.
   if (open->probing)
     return recut(recut_reason::renewed);
@@ -203,7 +205,7 @@ void service_state::attempted(const answer& how) {
   objection_line = line_of(how);
   const auto next = judge.hear(how, wiring.config->delivery.poison_attempts);
   if (skipping())
-    return bury(open->txn_id, "skipped; " + objection_line);
+    return bury(open->txn_id, skip_reason());
   switch (next) {
   case ruling::retry:
     return set_back(how, false);
@@ -276,7 +278,7 @@ void service_state::note_setback(milliseconds pause, bool then_probe) {
 
 void service_state::rest(milliseconds pause) {
   if (skipping())
-    return bury(open->txn_id, "skipped; " + objection_line);
+    return bury(open->txn_id, skip_reason());
   if (halted())
     return settle();
   // Whoever asked for a retry knew something that this attempt did not: it may

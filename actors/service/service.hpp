@@ -85,7 +85,7 @@ struct service_state {
   void recut(recut_reason why);
   /// Has the open transaction set aside, because of `reason`. The promise is
   /// answered when that is stored, if it is one.
-  void bury(const std::string& txn_id, std::string reason,
+  void bury(const std::string& txn_id, const std::string& reason,
             caf::typed_response_promise<skip_answer> promise = {});
   /// Waits, and attempts again when the pause is over.
   void rest(std::chrono::milliseconds pause);
@@ -120,6 +120,9 @@ struct service_state {
 
   void go_up();
   void go_down();
+
+  /// Why the transaction in hand is set aside where an operator wants it so.
+  std::string skip_reason() const;
 
   cut_limits limits() const;
   /// How long a request may take before the courier counts as dead.

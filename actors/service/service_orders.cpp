@@ -34,7 +34,7 @@ caf::typed_response_promise<skip_answer> service_state::skip() {
     promise.deliver(skip_answer::nothing_open);
   } else {
     // While paused, only the store knows which one is open.
-    bury(open ? open->txn_id : "", "skipped; " + objection_line, promise);
+    bury(open ? open->txn_id : "", skip_reason(), promise);
   }
   return promise;
 }

@@ -40,7 +40,7 @@ void service_state::probed(bool alive, milliseconds pause) {
   const auto next
     = judge.hear_probe(alive, wiring.config->delivery.poison_attempts);
   if (skipping())
-    return bury(open->txn_id, "skipped; " + objection_line);
+    return bury(open->txn_id, skip_reason());
   switch (next) {
   case ruling::bisect:
     return recut(recut_reason::refused);
@@ -73,20 +73,24 @@ void service_state::recut(recut_reason why) {
           [this](const caf::error& why_not) { store_failed(why_not); });
 }
 
-void service_state::bury(const std::string& txn_id, std::string reason,
+std::string service_state::skip_reason() const {
+  return objection_line.empty() ? "skipped" : "skipped; " + objection_line;
+}
+
+void service_state::bury(const std::string& txn_id, const std::string& reason,
                          caf::typed_response_promise<skip_answer> promise) {
-  spdlog::warn("service/{}: transaction {} is set aside: {}", id(),
-               txn_id.empty() ? "in hand" : txn_id, reason);
   // The timer of a pause is void.
   ++pause_number;
   doing = activity::store;
   woken = false;
-  storage::set_aside what{wiring.who, txn_id, limits(), std::move(reason)};
+  storage::set_aside what{wiring.who, txn_id, limits(), reason};
   open = nullptr;
   skipped.clear();
   self->request(wiring.writer, caf::infinite, std::move(what))
     .then(
-      [this, promise](outbound_ptr& next) mutable {
+      [this, promise, txn_id, reason](outbound_ptr& next) mutable {
+        spdlog::warn("service/{}: transaction {} is set aside: {}", id(),
+                     txn_id.empty() ? "in hand" : txn_id, reason);
         if (promise.pending())
           promise.deliver(skip_answer::done);
         taken(std::move(next));
