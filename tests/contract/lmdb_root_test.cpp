@@ -36,12 +36,11 @@ void break_root_file(const fs::path& data) {
 /// A bench whose every commit breaks while `broken` is set.
 struct root_bench : workbench {
   root_bench() {
-    auto& rig = rig_of(*this);
-    rig.before_commit = [this, &rig] {
+    rig_of(*this).before_commit = [this] {
       if (broken)
-        break_root_file(rig.data() / "data.mdb");
+        break_root_file(rig_of(*this).data() / "data.mdb");
     };
-    rig.reopen();
+    rig->reopen();
     irc = service("irc");
   }
 
