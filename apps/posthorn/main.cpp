@@ -288,14 +288,15 @@ void add_bench(CLI::App& app, action& chosen) {
   auto options = std::make_shared<bench_options>();
   cmd->add_option("--workload", options->workloads, "What to measure")
     ->delimiter(',')
-    ->check(CLI::IsMember({"w1", "w2", "w3", "w4", "growth", "all"}))
+    ->check(CLI::IsMember({"w1", "w2", "w3", "w4", "growth", "many", "all"}))
     ->capture_default_str();
   cmd->add_option("--events", options->events, "Events of each workload");
   cmd
     ->add_option("--connections", options->connections,
                  "Connections of the feed")
     ->capture_default_str();
-  cmd->add_option("--services", options->services, "Services of w2 and w3");
+  cmd->add_option("--services", options->services,
+                  "Services of w2, w3 and many");
   cmd->add_option("--batch", options->batch, "Events of a feed transaction")
     ->capture_default_str();
   cmd->add_option("--event-bytes", options->event_bytes, "Bytes of an event")

@@ -27,6 +27,8 @@ constexpr double latency_rate = 1'000;
 /// Each service needs a socket here and one in the node, whose limit on
 /// descriptors is this program's.
 constexpr std::size_t services_max = 400;
+/// Of many, where most share a port and are not connected.
+constexpr std::size_t many_services_max = 10'000;
 constexpr std::size_t connections_max = 400;
 constexpr std::size_t batch_max = 1'000;
 constexpr std::size_t event_bytes_max = 65'000;
@@ -129,10 +131,15 @@ std::optional<std::string> wrong_usage(const bench_options& options) {
                + " to " + std::to_string(most);
     return result;
   };
+  const auto& names = options.workloads;
+  const bool only_many
+    = std::all_of(names.begin(), names.end(),
+                  [](const auto& each) { return each == "many"; });
   for (const auto& each :
        {bounded("--events", options.events.value_or(1), 1, events_max),
         bounded("--connections", options.connections, 1, connections_max),
-        bounded("--services", options.services.value_or(1), 1, services_max),
+        bounded("--services", options.services.value_or(1), 1,
+                only_many ? many_services_max : services_max),
         bounded("--batch", options.batch, 1, batch_max),
         bounded("--event-bytes", options.event_bytes, event_mould::bytes_min,
                 event_bytes_max),
@@ -196,6 +203,16 @@ std::vector<task> tasks_of(const bench_options& options) {
     how.backlog
       = options.backlog.value_or(options.short_run ? 10'000 : 1'000'000);
     result.push_back({"growth", throughput(how, true), std::nullopt});
+  }
+  if (wanted("many")) {
+    const auto how = volume(
+      0, 0, options.services.value_or(options.short_run ? 200 : 10'000));
+    const std::chrono::milliseconds idle{options.short_run ? 1'000 : 10'000};
+    result.push_back({"many",
+                      [how, idle](const bench_frame& frame) {
+                        return run_many(frame, how, idle);
+                      },
+                      std::nullopt});
   }
   return result;
 }

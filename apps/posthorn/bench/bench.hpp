@@ -11,12 +11,12 @@
 namespace posthorn {
 
 struct bench_options {
-  /// w1, w2, w3, w4, growth; or all.
+  /// w1, w2, w3, w4, growth, many; or all.
   std::vector<std::string> workloads{"all"};
   /// None: as many as the workload is defined with.
   std::optional<std::uint64_t> events;
   std::size_t connections = 4;
-  /// Of W2 and W3. None: 100 and 10.
+  /// Of W2, W3 and many. None: 100, 10 and 10,000.
   std::optional<std::size_t> services;
   std::size_t batch = 100;
   /// Bytes of each event; 580 is what a text message has in Synapse's

@@ -30,6 +30,8 @@ const char* name_of(unit what) {
     return "MiB";
   case unit::seconds:
     return "s";
+  case unit::percent:
+    return "%";
   case unit::count:
     break;
   }

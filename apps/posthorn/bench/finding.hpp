@@ -24,6 +24,7 @@ enum class unit {
   ms_per_1000_events,
   mebibytes,
   seconds,
+  percent,
   count,
 };
 

@@ -93,6 +93,12 @@ node_process::start(const node_setup& setup,
   return result;
 }
 
+caf::error node_process::start_again(const std::function<bool()>& stopped) {
+  if (auto why = launch())
+    return why;
+  return await_ready(stopped);
+}
+
 node_process::~node_process() {
   if (pid_ == -1)
     return;

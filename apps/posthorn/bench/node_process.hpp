@@ -72,6 +72,10 @@ public:
 
   node_usage usage() const;
 
+  /// Starts it once more after stop(), on the same files, and waits until it
+  /// is ready. Errors as for start().
+  caf::error start_again(const std::function<bool()>& stopped);
+
   /// SIGTERM, and waits until it has ended. Errors: bad_address (it did not end
   /// in time, or not with 0).
   caf::error stop();

@@ -42,11 +42,13 @@ caf::expected<std::unique_ptr<rig>> rig::open(const rig_setup& setup,
   for (std::size_t i = 0; i < setup.services; ++i)
     node.services.push_back(result->services_->port(i));
   for (std::size_t i = 0; i < setup.dead_services; ++i) {
-    auto socket = bind_loopback();
-    if (!socket)
-      return std::move(socket.error());
-    node.services.push_back(socket->port);
-    result->dead_.push_back(std::move(*socket));
+    if (i == 0 || !setup.dead_on_one_port) {
+      auto socket = bind_loopback();
+      if (!socket)
+        return std::move(socket.error());
+      result->dead_.push_back(std::move(*socket));
+    }
+    node.services.push_back(result->dead_.back().port);
   }
   auto started = node_process::start(node, result->stopped_);
   if (!started)
@@ -132,6 +134,22 @@ caf::error rig::wait(const std::function<bool()>& reached,
 void rig::sample() {
   peak_anonymous_bytes_
     = std::max(peak_anonymous_bytes_, node_->usage().anonymous_bytes);
+}
+
+caf::expected<double> rig::restart() {
+  if (auto why = node_->stop())
+    return why;
+  const auto begin = steady_ns();
+  if (auto why = node_->start_again(stopped_))
+    return why;
+  cpu_before_ = 0;
+  return static_cast<double>(steady_ns() - begin) / 1e9;
+}
+
+caf::error rig::idle(std::chrono::milliseconds span) {
+  const auto begin = steady_ns();
+  const auto end = begin + static_cast<std::uint64_t>(span.count()) * 1'000'000;
+  return wait([end] { return steady_ns() >= end; }, [] { return steady_ns(); });
 }
 
 cost rig::take_cost() {

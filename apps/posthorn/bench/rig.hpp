@@ -21,8 +21,10 @@ struct rig_setup {
   std::filesystem::path directory;
   /// Services 0, 1, ... whose deliveries are received and checked.
   std::size_t services = 1;
-  /// Services after those that are never up.
+  /// Services after those that are never up, each on a port of its own or,
+  /// since ports are few, all on one.
   std::size_t dead_services = 0;
+  bool dead_on_one_port = false;
   /// Connections of the loads whose deliveries are checked.
   std::size_t lanes = 4;
   bool catch_all = false;
@@ -68,6 +70,13 @@ public:
   /// Waits until the node's admin API says that so many events wait for a
   /// service.
   caf::error await_pending(std::size_t service, std::uint64_t events);
+
+  /// Stops the node and starts it on what it has stored. Answers how long that
+  /// took, from the start of the process to when it was ready, in seconds.
+  caf::expected<double> restart();
+
+  /// Lets time pass. Errors as for all waiting.
+  caf::error idle(std::chrono::milliseconds span);
 
   /// Of the node since it became ready; processor time since the last call.
   cost take_cost();

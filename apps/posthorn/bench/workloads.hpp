@@ -57,4 +57,14 @@ caf::expected<finding> run_latency(const bench_frame& frame,
 caf::expected<finding> run_recovery(const bench_frame& frame,
                                     const bench_volume& volume);
 
+/// How many services of `many` are up.
+inline constexpr std::size_t many_up = 100;
+
+/// Many services: what they cost while nothing happens, for `idle`; and how
+/// soon the first delivery comes when a node starts with an event for each.
+/// Those after the first many_up are never up.
+caf::expected<finding> run_many(const bench_frame& frame,
+                                const bench_volume& volume,
+                                std::chrono::milliseconds idle);
+
 } // namespace posthorn::bench

@@ -5,12 +5,14 @@
 #include "apps/posthorn/config/file.hpp"
 
 #include <glob.h>
+#include <sys/stat.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <system_error>
+#include <utility>
 
 namespace posthorn {
 
@@ -58,6 +60,18 @@ std::vector<std::string> expand(const std::string& pattern, int& failed) {
   return result;
 }
 
+/// Device and inode: two names of one file have them in common.
+using file_identity = std::pair<dev_t, ino_t>;
+
+/// None where there is no such file, which is complained of when it is read.
+std::optional<file_identity> identity_of(const std::string& file) {
+  struct stat found {};
+
+  if (::stat(file.c_str(), &found) != 0)
+    return std::nullopt;
+  return file_identity{found.st_dev, found.st_ino};
+}
+
 } // namespace
 
 bool same_file(const std::string& left, const std::string& right) {
@@ -71,13 +85,16 @@ std::vector<std::string> registration_files(yaml_reader& in, const char* key,
                                             const std::string& config_file,
                                             std::vector<problem>& warnings) {
   std::vector<std::string> result;
+  std::set<std::string> names;
+  std::set<file_identity> known;
   auto add = [&](std::string file) {
-    auto twice
-      = std::any_of(result.begin(), result.end(), [&](const std::string& one) {
-          return same_file(one, file);
-        });
-    if (!twice)
-      result.push_back(std::move(file));
+    auto name = std::filesystem::path{file}.lexically_normal().string();
+    const auto identity = identity_of(file);
+    if (!names.insert(std::move(name)).second)
+      return;
+    if (identity && !known.insert(*identity).second)
+      return;
+    result.push_back(std::move(file));
   };
   for (auto& text : in.strings(key)) {
     if (!is_glob(text)) {
