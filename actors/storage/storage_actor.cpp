@@ -54,7 +54,7 @@ void storage_state::count(const storage::mutation& what,
                           const caf::expected<storage::reply>& result) const {
   const auto* asked = std::get_if<storage::take_lease>(&what);
   if (result) {
-    if (asked && asked->what.epoch == 0)
+    if (asked)
       all->sums().lease_taken();
     return;
   }

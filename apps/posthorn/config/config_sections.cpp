@@ -47,15 +47,9 @@ std::optional<cluster_tls> read_tls(yaml_reader& in,
   if (!section)
     return std::nullopt;
   cluster_tls result;
-  bool exposed = false;
-  result.certificate
-    = read_tls_file(*section, "certificate", config_file, exposed);
-  result.ca = read_tls_file(*section, "ca", config_file, exposed);
-  exposed = false;
-  result.key = read_tls_file(*section, "key", config_file, exposed);
-  if (exposed)
-    warnings.push_back({config_file, section->line_of("key"), "cluster.tls.key",
-                        result.key + " is open to group or others: chmod 600"});
+  result.certificate = read_path(*section, "certificate", config_file);
+  result.key = read_path(*section, "key", config_file);
+  result.ca = read_path(*section, "ca", config_file);
   section->refuse_unknown_keys();
   if (result.certificate.empty() || result.key.empty() || result.ca.empty())
     return result;
@@ -70,7 +64,7 @@ std::optional<cluster_tls> read_tls(yaml_reader& in,
       section->complain(found.field, std::move(found.text));
   const auto key = read_file(result.key, yaml_bytes_max);
   if (key && key->open_to_others)
-    warn("key", result.key + " can be read by group or others: chmod 600");
+    warn("key", result.key + " is open to group or others: chmod 600");
   return result;
 }
 
