@@ -35,6 +35,7 @@ service_actor::behavior_type deliverer(service_actor::pointer,
       log->pauses.push_back(stop);
       return storage::nothing_more{};
     },
+    [](skip_atom) { return skip_answer::nothing_open; },
     [](const service_config_ptr&) {},
     [log](const tenure& x) {
       log->epochs.push_back(x.epoch);
@@ -57,6 +58,7 @@ sorter_actor::behavior_type sorting(sorter_actor::pointer,
       log->epochs.push_back(x.epoch);
       log->until = x.until;
     },
+    [](const elsewhere_listener&) {},
     [](const storage::learn&) { return storage::learned{}; },
     [log](drain_atom) {
       ++log->drains;

@@ -19,7 +19,9 @@ struct gate_rig : virtual_time {
                 paused = stop;
                 return storage::nothing_more{};
               },
+              [](skip_atom) { return skip_answer::nothing_open; },
               [](service_config_ptr&) {},
+              [](const tenure&) {},
               [](drain_atom) { return storage::nothing_more{}; },
               [](attempt_atom, std::uint64_t) {}};
     });
