@@ -63,11 +63,16 @@ void try_small(std::string_view bytes) {
   if (auto read = decode_service("key", sealed(table::services, "key", bytes)))
     FUZZ_CHECK(read->id.size() + read->last_error.size() <= bytes.size());
   if (auto read = decode_lease("key", sealed(table::leases, "key", bytes)))
-    FUZZ_CHECK(read->boot.size() + read->holder.size() <= bytes.size());
+    FUZZ_CHECK(read->holder.size() <= bytes.size());
+  if (auto read = decode_node("key", sealed(table::nodes, "key", bytes)))
+    FUZZ_CHECK(read->boot.size() + read->address.size() + read->version.size()
+               <= bytes.size());
   try_fixed<counters>(table::meta, bytes);
   try_fixed<queue_entry>(table::queue, bytes);
   try_fixed<member_record>(table::members, bytes);
   try_fixed<newest_record>(table::newest, bytes);
+  try_fixed<call_record>(table::calls, bytes);
+  try_fixed<cluster_record>(table::meta, bytes);
 }
 
 // Items out of an input: each line one, its first byte its kind.
