@@ -80,8 +80,8 @@ private:
   caf::error open_environment();
   caf::error open_tables();
 
-  /// After MDB_PANIC: closes the environment, opens it anew, and has what it
-  /// then says brought to the disk. Without one afterwards when that fails.
+  /// After MDB_PANIC: closes the environment and opens it anew. There is none
+  /// afterwards when that fails.
   caf::error start_anew();
 
   /// Calls `what` with a read transaction.
@@ -105,6 +105,8 @@ private:
   std::unique_ptr<environment> env_;
   /// Held by readers; alone by the writer while it replaces env_.
   mutable std::shared_mutex env_guard_;
+  /// False after start_anew(), until the root that then counts was synced.
+  bool root_on_disk_ = true;
   std::array<char, 12> prefix_{};
   verified_records verified_;
   mutable rot_log rot_;
@@ -145,17 +147,15 @@ caf::error lmdb_store::open_environment() {
 caf::error lmdb_store::start_anew() {
   std::unique_lock alone{env_guard_};
   env_.reset();
-  if (auto error = open_environment())
-    return error;
-  // LMDB has put its old root back, but not on the disk: were the new one
-  // there, the next commit would write over what that refers to.
-  auto code = mdb_env_sync(env_->raw(), 1);
-  auto error = code == 0 ? open_tables() : env_->failure(code, "cannot write");
+  auto error = open_environment();
+  if (!error)
+    error = open_tables();
   if (error)
     env_.reset();
   else if (options_.report)
     options_.report("store " + options_.directory.string()
                     + ": opened anew after a write that failed half way");
+  root_on_disk_ = false;
   return error;
 }
 
@@ -207,6 +207,12 @@ int lmdb_store::attempt(std::span<const mutation> work,
   answers.clear();
   if (!env_)
     return MDB_PANIC;
+  // LMDB has put its old root back, but not on the disk: were the new one
+  // there, this commit would write over what that refers to.
+  if (!root_on_disk_)
+    if (auto code = mdb_env_sync(env_->raw(), 1))
+      return code;
+  root_on_disk_ = true;
   writing txn{*env_};
   if (txn.failure() != 0)
     return txn.failure();
@@ -235,9 +241,11 @@ int lmdb_store::attempt(std::span<const mutation> work,
 int lmdb_store::attempt_anew(std::span<const mutation> work,
                              std::vector<caf::expected<reply>>& answers) {
   auto code = attempt(work, answers);
-  if (code != MDB_PANIC || start_anew())
+  if (code == 0 || (env_ && writing{*env_}.failure() != MDB_PANIC))
     return code;
-  return attempt(work, answers);
+  // Now and not with the next commit: until then nobody could read either.
+  auto failed = start_anew();
+  return failed || code != MDB_PANIC ? code : attempt(work, answers);
 }
 
 caf::error lmdb_store::commit_fault(int code, const mutation& what) const {
