@@ -28,6 +28,12 @@ int mapped_store::attempt(std::span<const mutation> work,
     return 0;
   }
   scope_guard turn{[this] { writer_->unlock(); }};
+  // LMDB has put its old root back, but not on the disk: were the new one
+  // there, this commit would write over what that refers to.
+  if (!root_on_disk_)
+    if (auto code = mdb_env_sync(env_->raw(), 1))
+      return code;
+  root_on_disk_ = true;
   writing txn{*env_};
   if (txn.failure() != 0)
     return txn.failure();
@@ -58,9 +64,21 @@ int mapped_store::attempt(std::span<const mutation> work,
 int mapped_store::attempt_anew(std::span<const mutation> work,
                                std::vector<caf::expected<reply>>& answers) {
   auto code = attempt(work, answers);
-  if (code != MDB_PANIC || start_anew())
+  if (code == 0 || is_usable())
     return code;
-  return attempt(work, answers);
+  // Now and not with the next commit: until then nobody could read either.
+  auto failed = start_anew();
+  return failed || code != MDB_PANIC ? code : attempt(work, answers);
+}
+
+bool mapped_store::is_usable() {
+  if (!env_)
+    return false;
+  // Who cannot have its turn does not know better.
+  if (writer_->lock())
+    return true;
+  scope_guard turn{[this] { writer_->unlock(); }};
+  return writing{*env_}.failure() != MDB_PANIC;
 }
 
 caf::error mapped_store::commit_fault(int code, const mutation& what) const {

@@ -58,17 +58,15 @@ caf::error mapped_store::open_environment() {
 caf::error mapped_store::start_anew() {
   std::unique_lock alone{env_guard_};
   env_.reset();
-  if (auto error = open_environment())
-    return error;
-  // LMDB has put its old root back, but not on the disk: were the new one
-  // there, the next commit would write over what that refers to.
-  auto code = mdb_env_sync(env_->raw(), 1);
-  auto error = code == 0 ? open_tables() : env_->failure(code, "cannot write");
+  auto error = open_environment();
+  if (!error)
+    error = open_tables();
   if (error)
     env_.reset();
   else if (options_.report)
     options_.report("store " + options_.directory.string()
                     + ": opened anew after a write that failed half way");
+  root_on_disk_ = false;
   return error;
 }
 

@@ -80,9 +80,12 @@ private:
   caf::error open_environment();
   caf::error open_tables();
 
-  /// After MDB_PANIC: closes the environment, opens it anew, and has what it
-  /// then says brought to the disk. Without one afterwards when that fails.
+  /// After MDB_PANIC: closes the environment and opens it anew. There is none
+  /// afterwards when that fails.
   caf::error start_anew();
+
+  /// Whether the environment takes writes after one that failed.
+  bool is_usable();
 
   /// Calls `what` with a read transaction.
   template <class Answer>
@@ -105,6 +108,8 @@ private:
   std::unique_ptr<environment> env_;
   /// Held by readers; alone by the writer while it replaces env_.
   mutable std::shared_mutex env_guard_;
+  /// False after start_anew(), until the root that then counts was synced.
+  bool root_on_disk_ = true;
   std::unique_ptr<writer_lock> writer_;
   std::unique_ptr<node_locks> nodes_;
   std::array<char, 12> prefix_{};
