@@ -28,7 +28,7 @@ struct copied_store {
 ///
 /// A node on the copy sends what was open with the id that it had, and gives
 /// new transactions ids that nobody has seen: part of an id is drawn at each
-/// start (lmdb_store.cpp).
+/// start (lmdb_opening.cpp).
 ///
 /// Errors: store_failed (which file, which reason; `to` is left as it was),
 /// store_version, store_corrupt.
