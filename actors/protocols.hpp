@@ -20,6 +20,7 @@
 #include "messages/errors.hpp"
 #include "messages/exchange.hpp"
 #include "messages/registration.hpp"
+#include "messages/tenure.hpp"
 #include "messages/transaction.hpp"
 #include "storage/store.hpp"
 
@@ -44,6 +45,8 @@ using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using send_atom = caf::atom_constant<caf::atom("send")>;
 using done_atom = caf::atom_constant<caf::atom("done")>;
 using commit_atom = caf::atom_constant<caf::atom("commit")>;
+using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using look_atom = caf::atom_constant<caf::atom("look")>;
 using dump_atom = caf::atom_constant<caf::atom("dump")>;
 using dial_atom = caf::atom_constant<caf::atom("dial")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
@@ -78,7 +81,7 @@ using pool_actor = caf::typed_actor<
   // Errors: store_failed, store_corrupt.
   caf::replies_to<peek_atom>::with<pool_page_ptr>>;
 
-/// Is told which services got something to deliver that have no actor here.
+/// Is told which services got something to deliver.
 using elsewhere_listener = caf::typed_actor<caf::reacts_to<service_ids_ptr>>;
 
 /// Decides for whom each item is. One in the cluster at a time, by its lease.
@@ -87,11 +90,16 @@ using sorter_actor = caf::typed_actor<
   caf::reacts_to<arrived_atom>,
   // The set of services has changed. Holds from the next page on.
   caf::reacts_to<directory_ptr>,
-  // Whom to tell about services that are delivered elsewhere.
+  // Whom to tell which services got something, for the nodes that deliver to
+  // them.
   caf::reacts_to<elsewhere_listener>,
+  // This node sorts from now on, or not any more. What is known of rooms is
+  // read anew.
+  caf::reacts_to<tenure>,
   // Stores what was true of rooms before the feed told of them, between two
   // pages: the sorter decides by it from the next page on. Its own epoch is
-  // put in. Errors: draining, fenced, store_full, store_failed.
+  // put in. Errors: draining, lease_held (another node sorts), fenced,
+  // store_full, store_failed.
   caf::replies_to<storage::learn>::with<storage::learned>,
   // Finishes the page in hand and takes no other; answers when that is done.
   caf::replies_to<drain_atom>::with<storage::nothing_more>,
@@ -101,7 +109,9 @@ using sorter_actor = caf::typed_actor<
   caf::reacts_to<gather_atom>>;
 
 /// Delivers one application service's transactions, in order, one at a time.
-/// Two behaviours: UP, sending; DOWN, waiting to try again.
+/// Two behaviours: UP, sending; DOWN, waiting to try again. In either it stands
+/// by while another node has the lease: then it sends nothing, and asks the
+/// owner through the store for what it is asked for.
 using service_actor = caf::typed_actor<
   // Something is in the queue.
   caf::reacts_to<wake_atom>,
@@ -113,6 +123,8 @@ using service_actor = caf::typed_actor<
   caf::replies_to<pause_atom, bool>::with<storage::nothing_more>,
   // Another URL, token or settings: used from the next attempt on.
   caf::reacts_to<service_config_ptr>,
+  // This node delivers from now on, or not any more.
+  caf::reacts_to<tenure>,
   // Finishes what is open and sends nothing more; answers when that is done.
   caf::replies_to<drain_atom>::with<storage::nothing_more>,
   // To itself: the backoff is over. Carries the number of the pause it belongs
@@ -138,13 +150,42 @@ using storage_actor = caf::typed_actor<
   caf::replies_to<storage::fail>::with<storage::nothing_more>,
   caf::replies_to<storage::set_paused>::with<storage::nothing_more>,
   caf::replies_to<storage::enroll>::with<storage::enrolled>,
+  caf::replies_to<storage::open_session>::with<session>,
+  caf::replies_to<storage::heartbeat>::with<storage::nothing_more>,
+  caf::replies_to<storage::close_session>::with<storage::nothing_more>,
   caf::replies_to<storage::take_lease>::with<lease>,
   caf::replies_to<storage::give_lease>::with<storage::nothing_more>,
+  caf::replies_to<storage::call>::with<storage::called>,
+  caf::replies_to<storage::take_calls>::with<storage::calls>,
   caf::replies_to<storage::learn>::with<storage::learned>,
   // Tells this listener after each commit that took a feed transaction in.
   caf::reacts_to<arrival_listener>,
   // To itself: commit what has been gathered.
   caf::reacts_to<commit_atom>>;
+
+/// The cluster as it was at one moment.
+using cluster_view_ptr = std::shared_ptr<const cluster_view>;
+
+/// Is told of the cluster when it registers, and with each change.
+using cluster_listener = caf::typed_actor<caf::reacts_to<cluster_view_ptr>>;
+
+/// This node's part in the cluster: its session, and which leases it holds.
+/// Everything goes through the store; nobody has to be told of anything.
+using cluster_actor = caf::typed_actor<
+  // Tells this listener from now on.
+  caf::reacts_to<cluster_listener>,
+  // Something may have happened: looks now instead of at the next tick whether
+  // nodes came or went, and whether somebody calls.
+  caf::reacts_to<look_atom>,
+  // The set of services has changed.
+  caf::reacts_to<directory_ptr>,
+  // Gives everything back, each thing when what is open has ended, and leaves;
+  // answers when that is done.
+  caf::replies_to<drain_atom>::with<storage::nothing_more>,
+  // To itself: look after the session and the leases.
+  caf::reacts_to<tick_atom>,
+  // To itself: look whether somebody calls.
+  caf::reacts_to<poll_atom>>;
 
 /// The actor dump. Reads counters only and asks nobody, so that it answers
 /// while others are stuck; spawned detached.
@@ -194,8 +235,8 @@ using links_actor = caf::typed_actor<
   caf::reacts_to<peer_list_ptr>,
   // Another node has connected.
   caf::reacts_to<greeting>,
-  // These services got something and are delivered elsewhere: tells the other
-  // nodes, what comes at once in one message.
+  // These services got something: tells the other nodes, what comes at once in
+  // one message.
   caf::reacts_to<service_ids_ptr>,
   // Has the node that delivers to a service carry out an order. Always
   // answered, in at most order_patience (actors/cluster/link.hpp).
@@ -215,6 +256,16 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::complete)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::fail)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::set_paused)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::enroll)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::open_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::heartbeat)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::close_session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::call)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::called)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::take_calls)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::calls)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::session)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::tenure)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::cluster_view_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::take_lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::give_lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::learn)

@@ -2,6 +2,7 @@
 // One HTTP request to a service, and how it ended.
 #pragma once
 
+#include "messages/tenure.hpp"
 #include "messages/transaction.hpp"
 
 #include <chrono>
@@ -29,6 +30,13 @@ struct exchange {
   std::chrono::milliseconds timeout{60'000};
   /// Larger answers end the exchange as broken, in bytes.
   std::size_t answer_max = std::size_t{1} << 20;
+  /// Until when it may begin; null: at any time.
+  std::shared_ptr<const session_deadline> until;
+
+  /// Whether it is too late to begin.
+  bool late() const {
+    return until && until->over();
+  }
 };
 
 using exchange_ptr = std::shared_ptr<const exchange>;
@@ -36,6 +44,8 @@ using exchange_ptr = std::shared_ptr<const exchange>;
 /// How an exchange ended.
 struct answer {
   outcome what = outcome::unreachable;
+  /// Nothing was sent, because it was too late to begin (exchange::until).
+  bool withheld = false;
   /// HTTP status, or 0 where none came.
   std::uint16_t status = 0;
   /// The answer's body, at most exchange::answer_max bytes.

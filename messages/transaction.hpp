@@ -159,23 +159,6 @@ struct setback {
   std::chrono::system_clock::time_point next_attempt;
 };
 
-/// Asks for a lease or renews it.
-struct lease_request {
-  /// What it is on: "sorter" or "service/<id>".
-  std::string name;
-  /// The node's name.
-  std::string node;
-  std::chrono::milliseconds ttl{10'000};
-  /// 0 to acquire; the epoch held to renew.
-  posthorn::epoch epoch = 0;
-};
-
-/// A lease that was granted.
-struct lease {
-  std::string name;
-  posthorn::epoch epoch = 0;
-};
-
 /// A service as the store knows it.
 struct service_row {
   service_no number = 0;

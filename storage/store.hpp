@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/batch.hpp"
+#include "messages/cluster.hpp"
 #include "messages/errors.hpp"
 #include "messages/transaction.hpp"
 
@@ -68,8 +69,8 @@ struct fail {
   setback what;
 };
 
-/// Stops or restarts sending; events are kept. Survives restarts. Answers
-/// nothing_more. Errors: unknown_service.
+/// Stops or restarts sending; events are kept. Survives restarts. The service's
+/// owner is told as by `call`. Answers nothing_more. Errors: unknown_service.
 struct set_paused {
   service_no service = 0;
   bool paused = false;
@@ -81,11 +82,30 @@ struct enroll {
   std::vector<std::string> ids;
 };
 
-/// Grants a lease, or renews it. Acquiring succeeds when nobody holds it, when
-/// it has run out by the store's clock, or when the same node held it; each
-/// grant raises the epoch by one. Renewing keeps the epoch. Answers
-/// posthorn::lease. Errors: lease_held (acquire), fenced (renew under an old
-/// epoch).
+/// Opens a session of a node. A former one of the same name is over; while the
+/// process that opened it lives, nobody else gets one under that name. Answers
+/// posthorn::session. Errors: lease_held (names the process), bad_config.
+struct open_session {
+  session_request what;
+};
+
+/// A sign of life: the session lasts for another ttl, and so do all leases that
+/// were granted in it. Answers nothing_more. Errors: fenced (the session is
+/// over: it stays so).
+struct heartbeat {
+  pulse what;
+};
+
+/// Ends a session, and with it the leases that were granted in it. Answers
+/// nothing_more; also when it was over.
+struct close_session {
+  std::string node;
+  session_no session = 0;
+};
+
+/// Grants a lease, when nobody holds it or the session in which it was granted
+/// is over. Each grant raises the epoch by one. Answers posthorn::lease.
+/// Errors: lease_held, fenced (the asker's session is over).
 struct take_lease {
   lease_request what;
 };
@@ -95,6 +115,19 @@ struct take_lease {
 struct give_lease {
   std::string name;
   posthorn::epoch epoch = 0;
+};
+
+/// Asks something of a service's owner; lost where nobody owns it, since who
+/// takes it over looks at everything. Answers called. Errors: unknown_service.
+struct call {
+  service_no service = 0;
+  call_kind kind = call_kind::wake;
+};
+
+/// What was asked of the services that this session owns since the last
+/// take_calls. Routings and set_paused call, too. Answers calls.
+struct take_calls {
+  session_no session = 0;
 };
 
 /// What was true of rooms before the feed told of them (an import). Where a
@@ -109,7 +142,8 @@ struct learn {
 };
 
 using mutation = std::variant<append, route, next, complete, fail, set_paused,
-                              enroll, take_lease, give_lease, learn>;
+                              enroll, open_session, heartbeat, close_session,
+                              take_lease, give_lease, call, take_calls, learn>;
 
 // -- answers ------------------------------------------------------------------
 
@@ -117,6 +151,15 @@ struct nothing_more {};
 
 struct enrolled {
   std::vector<service_no> numbers;
+};
+
+struct called {
+  /// Whether the service has a transaction open.
+  bool open = false;
+};
+
+struct calls {
+  std::vector<service_call> what;
 };
 
 /// What became of the changes of a `learn`, in numbers of them.
@@ -128,8 +171,9 @@ struct learned {
   std::uint64_t outdated = 0;
 };
 
-using reply = std::variant<receipt, routed, outbound_ptr, nothing_more,
-                           enrolled, posthorn::lease, learned>;
+using reply
+  = std::variant<receipt, routed, outbound_ptr, nothing_more, enrolled,
+                 posthorn::session, posthorn::lease, called, calls, learned>;
 
 // -- reading ------------------------------------------------------------------
 
@@ -197,6 +241,24 @@ public:
 
   /// Sizes and counts.
   virtual caf::expected<store_stat> stat() const = 0;
+
+  /// The nodes that have a session or had one when they were last heard of.
+  virtual caf::expected<std::vector<node_row>> nodes() const = 0;
+
+  /// All leases; without rows where nothing has changed since `known`, which
+  /// is lease_list::changes of an earlier answer or 0. Sessions that end change
+  /// nothing here: see nodes().
+  virtual caf::expected<lease_list> leases(std::uint64_t known) const = 0;
+
+  /// Whether take_calls would have something for this session.
+  virtual caf::expected<bool> is_called(session_no session) const = 0;
+
+  /// Ends what keeps everybody from writing for good, where there is such a
+  /// thing. To be asked when a heartbeat has not been answered for long. Any
+  /// thread. Answers what was done in a line, or an empty one.
+  virtual std::string unblock() {
+    return {};
+  }
 };
 
 } // namespace posthorn::storage

@@ -188,6 +188,8 @@ void http_loop::admit() {
 }
 
 void http_loop::begin(wanted what) {
+  if (what.what->late())
+    return what.done(withheld_answer(what.since));
   auto* easy = take_easy();
   if (easy == nullptr) {
     what.done(local_answer(outcome::unreachable,

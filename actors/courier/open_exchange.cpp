@@ -202,8 +202,11 @@ void open_exchange::set_deadlines(options& to) {
 }
 
 int open_exchange::on_connected(void* self, char*, char*, int, int) {
-  static_cast<open_exchange*>(self)->connected_ = true;
-  return CURL_PREREQFUNC_OK;
+  auto& it = *static_cast<open_exchange*>(self);
+  it.connected_ = true;
+  // The last moment before the first byte: connecting may have taken long.
+  it.withheld_ = it.sent_->late();
+  return it.withheld_ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 std::size_t open_exchange::on_header(char* bytes, std::size_t one,
@@ -242,6 +245,8 @@ std::size_t open_exchange::on_body(char* bytes, std::size_t one,
 
 answer_ptr open_exchange::finish(CURL* easy, CURLcode code,
                                  const parting& last) {
+  if (withheld_)
+    return withheld_answer(since_);
   ending how;
   how.code = code;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &how.status);

@@ -78,6 +78,7 @@ private:
   std::size_t header_bytes_ = 0;
   std::size_t header_lines_ = 0;
   bool connected_ = false;
+  bool withheld_ = false;
   bool headers_too_large_ = false;
   bool answer_too_large_ = false;
 };

@@ -131,6 +131,13 @@ answer_ptr local_answer(outcome what, std::string detail,
   return result;
 }
 
+answer_ptr withheld_answer(std::chrono::steady_clock::time_point since) {
+  auto result = std::make_shared<answer>(*local_answer(
+    outcome::broken, "not sent: the node's session has run out", since));
+  result->withheld = true;
+  return result;
+}
+
 std::string shown_base(std::string_view base) {
   const auto scheme = base.find("://");
   if (scheme == std::string_view::npos)

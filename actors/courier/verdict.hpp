@@ -39,6 +39,9 @@ void judge(const exchange& sent, const ending& how, answer& result);
 answer_ptr local_answer(outcome what, std::string detail,
                         std::chrono::steady_clock::time_point since);
 
+/// An answer to an exchange that it was too late to begin.
+answer_ptr withheld_answer(std::chrono::steady_clock::time_point since);
+
 /// A base URL as it may be shown: without user name and password, without
 /// control characters, at most 200 bytes.
 std::string shown_base(std::string_view base);

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace posthorn {
 
@@ -25,8 +26,8 @@ constexpr milliseconds courier_grace{30'000};
 
 constexpr std::uint16_t too_many_requests = 429;
 
-exchange_ptr to_exchange(const service_config& config,
-                         const outbound_ptr& what) {
+exchange_ptr to_exchange(const service_config& config, const outbound_ptr& what,
+                         std::shared_ptr<const session_deadline> until) {
   auto result = std::make_shared<exchange>();
   result->method = "PUT";
   result->base = config.registration.url.value_or("");
@@ -36,6 +37,7 @@ exchange_ptr to_exchange(const service_config& config,
   result->body = std::shared_ptr<const std::string>{what, &what->body};
   result->connect_timeout = config.delivery.connect_timeout;
   result->timeout = config.delivery.timeout;
+  result->until = std::move(until);
   return result;
 }
 
@@ -51,13 +53,10 @@ service_actor::behavior_type service_state::up() {
       else
         woken = true;
     },
-    [this](retry_atom) {
-      if (doing == activity::nothing)
-        take();
-      return retry();
-    },
+    [this](retry_atom) { return retry(); },
     [this](pause_atom, bool stop) { return pause(stop); },
     [this](service_config_ptr& config) { wiring.config = std::move(config); },
+    [this](tenure& x) { take_over(std::move(x)); },
     [this](drain_atom) { return drain(); },
     [this](attempt_atom, std::uint64_t number) { resume(number); },
   };
@@ -70,6 +69,7 @@ service_actor::behavior_type service_state::down() {
     [this](retry_atom) { return retry(); },
     [this](pause_atom, bool stop) { return pause(stop); },
     [this](service_config_ptr& config) { wiring.config = std::move(config); },
+    [this](tenure& x) { take_over(std::move(x)); },
     [this](drain_atom) { return drain(); },
     [this](attempt_atom, std::uint64_t number) { resume(number); },
   };
@@ -99,6 +99,7 @@ void service_state::take() {
     return settle();
   doing = activity::store;
   woken = false;
+  renewed = false;
   self
     ->request(wiring.writer, caf::infinite, storage::next{wiring.who, limits()})
     .then([this](outbound_ptr& next) { taken(std::move(next)); },
@@ -130,6 +131,8 @@ void service_state::taken(outbound_ptr next) {
 }
 
 void service_state::attempt() {
+  if (wiring.until && wiring.until->over())
+    return hold_back();
   doing = activity::service;
   retry_asked = false;
   const auto& delivery = wiring.config->delivery;
@@ -137,7 +140,7 @@ void service_state::attempt() {
     = delivery.connect_timeout + delivery.timeout + courier_grace;
   self
     ->request(wiring.courier, caf::duration{longest}, send_atom::value,
-              to_exchange(*wiring.config, open))
+              to_exchange(*wiring.config, open, wiring.until))
     .then([this](const answer_ptr& how) { attempted(*how); },
           [this](const caf::error& why) {
             answer lost;
@@ -148,6 +151,8 @@ void service_state::attempt() {
 }
 
 void service_state::attempted(const answer& how) {
+  if (how.withheld)
+    return hold_back();
   all->sums().attempted(id(), how);
   if (how.what == outcome::accepted) {
     all->sums().delivered(id(), wiring.wall_clock() - open->oldest);
@@ -193,7 +198,7 @@ void service_state::set_back(const answer& how) {
               storage::fail{wiring.who, std::move(what)})
     .then([this, pause](const storage::nothing_more&) { rest(pause); },
           [this, pause](const caf::error& why) {
-            if (is(why, ec::fenced))
+            if (is(why, ec::fenced) || is(why, ec::unknown_transaction))
               return store_failed(why);
             spdlog::error("service/{}: a failure was not stored: {}", id(),
                           text_of(why));
@@ -226,10 +231,13 @@ void service_state::go_on() {
 }
 
 void service_state::store_failed(const caf::error& why) {
-  if (is(why, ec::fenced)) {
-    spdlog::warn("service/{}: lease lost, another node delivers", id());
-    self->quit();
-    return;
+  if (is(why, ec::fenced))
+    return std::exchange(renewed, false) ? go_on() : stand_by();
+  if (is(why, ec::unknown_transaction)) {
+    // Another node finished it while it had the lease.
+    open = nullptr;
+    accepted = false;
+    return take();
   }
   spdlog::error("service/{}: {}", id(), text_of(why));
   // Not halted(): what was accepted must reach the store, or it is sent twice.
@@ -242,7 +250,9 @@ void service_state::settle() {
   retry_asked = false;
   if (!accepted)
     open = nullptr;
-  if (paused)
+  if (wiring.who.epoch == 0)
+    self->show_state("STANDBY");
+  else if (paused)
     self->show_state("PAUSED");
   for (auto& promise : drained)
     promise.deliver(storage::nothing_more{});
@@ -251,7 +261,11 @@ void service_state::settle() {
 
 // -- from outside -------------------------------------------------------------
 
-bool service_state::retry() {
+caf::result<bool> service_state::retry() {
+  if (wiring.who.epoch == 0)
+    return ask_owner();
+  if (doing == activity::nothing && !is_down)
+    take();
   if (doing == activity::pause) {
     ++pause_number;
     go_on();
@@ -310,8 +324,9 @@ service_actor::behavior_type service(service_self* self, const census_ptr& all,
   state.all = all;
   state.wiring = std::move(wiring);
   self->enlist(*all, "service/" + state.id());
-  self->show_state("UP");
-  self->send(self, wake_atom::value);
+  self->show_state(state.wiring.who.epoch == 0 ? "STANDBY" : "UP");
+  if (state.wiring.who.epoch != 0)
+    self->send(self, wake_atom::value);
   return state.up();
 }
 

@@ -16,8 +16,10 @@ namespace posthorn {
 
 /// What a service actor is given to work with.
 struct service_wiring {
-  /// The lease under which it writes.
+  /// The lease under which it writes; with epoch 0 it stands by.
   claim who;
+  /// Until when it may send under that lease; null: until it is told otherwise.
+  std::shared_ptr<const session_deadline> until;
   service_config_ptr config;
   storage_actor writer;
   courier_actor courier;
@@ -77,7 +79,17 @@ struct service_state {
   /// Nothing to do, or nothing that may be done.
   void settle();
 
-  bool retry();
+  /// This node has the lease from now on, or not any more. What is open goes
+  /// on: its end is told to the store under the lease of that time.
+  void take_over(tenure what);
+  /// The lease is gone.
+  void stand_by();
+  /// Too late to send, unless the session is renewed: looks again in a moment.
+  void hold_back();
+  /// Another node delivers: asks it through the store.
+  caf::result<bool> ask_owner();
+
+  caf::result<bool> retry();
   caf::typed_response_promise<storage::nothing_more> pause(bool stop);
   caf::typed_response_promise<storage::nothing_more> drain();
 
@@ -88,7 +100,7 @@ struct service_state {
   const std::string& id() const;
 
   bool halted() const {
-    return paused || draining;
+    return paused || draining || wiring.who.epoch == 0;
   }
 
   service_self* self;
@@ -108,6 +120,8 @@ struct service_state {
   bool is_down = false;
   bool paused = false;
   bool draining = false;
+  /// The lease was granted anew while a request was open.
+  bool renewed = false;
   /// Failures in a row.
   std::uint32_t failures = 0;
   /// Number of the newest pause; timers of older ones are void.

@@ -112,6 +112,12 @@ void room_interest::forget(const room_changes& changed) {
     forget(each.room_id);
 }
 
+void room_interest::forget_all() {
+  young_.clear();
+  old_.clear();
+  young_weight_ = 0;
+}
+
 // -- remembering --------------------------------------------------------------
 
 bool room_interest::room::count(const std::vector<service_no>& services,

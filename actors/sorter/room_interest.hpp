@@ -75,6 +75,10 @@ public:
   /// Somebody else has changed these in the store.
   void forget(const room_changes& changed);
 
+  /// Anything may have changed in the store. Not between decide() and stored()
+  /// or given_up().
+  void forget_all();
+
   /// How many rooms are remembered.
   std::size_t remembered() const {
     return young_.size() + old_.size();

@@ -41,7 +41,7 @@ std::chrono::microseconds gathering_time(std::size_t items) {
 }
 
 void sorter_state::poll() {
-  if (busy || draining)
+  if (busy || draining || !wiring.lease.holds())
     return;
   busy = true;
   again = false;
@@ -55,6 +55,8 @@ void sorter_state::sort(const pool_page_ptr& page) {
   if (page->entries.empty())
     return settle();
   deciding = wiring.services->rooms;
+  if (std::exchange(fresh, false))
+    deciding->forget_all();
   auto decided = decide(*page);
   if (!decided)
     return failed(decided.error());
@@ -66,20 +68,23 @@ void sorter_state::sort(const pool_page_ptr& page) {
 
 void sorter_state::sorted(const routed& woken, const pool_page& page) {
   deciding->stored();
-  std::vector<std::string> elsewhere_ids;
+  std::vector<std::string> ids;
   for (auto number : woken.services) {
     const auto found = wiring.services->by_number.find(number);
     if (found == wiring.services->by_number.end())
       continue;
     const auto& one = wiring.services->services[found->second];
-    if (one.actor)
-      self->send(one.actor, wake_atom::value);
-    else if (elsewhere && one.config && one.config->registration.url)
-      elsewhere_ids.push_back(one.id);
+    if (!one.actor)
+      continue;
+    self->send(one.actor, wake_atom::value);
+    if (elsewhere)
+      ids.push_back(one.id);
   }
-  if (!elsewhere_ids.empty())
+  // Those that stand by here are delivered to by others, who look at what is
+  // written to the store at the next poll: this is quicker.
+  if (!ids.empty())
     self->send(elsewhere, std::make_shared<const std::vector<std::string>>(
-                            std::move(elsewhere_ids)));
+                            std::move(ids)));
   again = again || page.full;
   if (wiring.wake_on_arrival && !page.full)
     gather(items_of(page));
@@ -121,7 +126,7 @@ void sorter_state::learn() {
   learned = true;
   auto [what, asker] = std::move(lessons.front());
   lessons.pop_front();
-  const storage::learn step{wiring.epoch, what};
+  const storage::learn step{wiring.lease.epoch, what};
   self->request(wiring.writer, caf::infinite, step)
     .then(
       [this, known = what, promise = asker](const storage::learned& x) mutable {
@@ -189,7 +194,7 @@ caf::expected<routing> sorter_state::decide(const pool_page& page) {
     if (auto why = decide(entry, parcels, addressed, parts))
       return why;
   routing result;
-  result.epoch = wiring.epoch;
+  result.epoch = wiring.lease.epoch;
   result.from = page.from;
   result.to = page.next;
   result.parcels = parcels.take();
@@ -238,10 +243,23 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
       state.wiring.services = std::move(services);
     },
     [&state](elsewhere_listener& x) { state.elsewhere = std::move(x); },
+    [&state](tenure& x) {
+      state.wiring.lease = std::move(x);
+      state.draining = false;
+      state.fresh = state.wiring.lease.epoch != 0;
+      state.again = state.busy;
+      state.poll();
+    },
     [&state](storage::learn& x) {
       auto promise = state.self->make_response_promise<storage::learned>();
       if (state.draining) {
         promise.deliver(fault(ec::draining, "the node is shutting down"));
+        return promise;
+      }
+      if (state.wiring.lease.epoch == 0) {
+        promise.deliver(fault(ec::lease_held,
+                              "another node sorts, import there: `posthorn "
+                              "store stat` names it"));
         return promise;
       }
       state.lessons.emplace_back(std::move(x.what), promise);

@@ -24,8 +24,8 @@ struct sorter_wiring {
   pool_actor pool;
   storage_actor writer;
   directory_ptr services;
-  /// Of the lease "sorter".
-  posthorn::epoch epoch = 0;
+  /// Of the lease "sorter"; it sorts while it holds.
+  tenure lease;
   std::chrono::milliseconds poll_interval{1'000};
   /// Whether an arrival in the pool polls at once; else only the clock does.
   bool wake_on_arrival = false;
@@ -73,7 +73,7 @@ struct sorter_state {
 
   sorter_self* self;
   sorter_wiring wiring;
-  /// Is told of services that have no actor here; may be invalid.
+  /// Is told which services got something; may be invalid.
   elsewhere_listener elsewhere;
   /// For the subjects of items: drawn anew at each start.
   std::uint64_t seed = 0;
@@ -93,6 +93,9 @@ struct sorter_state {
   /// When the page in hand was asked for, by the actor clock.
   caf::actor_clock::time_point polled;
   bool draining = false;
+  /// The lease was granted, and perhaps held by another meanwhile: what is
+  /// known of rooms may be old.
+  bool fresh = false;
   std::vector<caf::typed_response_promise<storage::nothing_more>> drained;
 
   static constexpr const char* name = "sorter";

@@ -46,9 +46,8 @@ void storage_state::commit() {
 
 void storage_state::count(const storage::mutation& what,
                           const caf::expected<storage::reply>& result) const {
-  const auto* asked = std::get_if<storage::take_lease>(&what);
   if (result) {
-    if (asked && asked->what.epoch == 0)
+    if (std::holds_alternative<storage::take_lease>(what))
       all->sums().lease_taken();
     return;
   }
@@ -86,6 +85,21 @@ storage_writer(storage_self* self, const census_ptr& all,
     },
     [&state](storage::enroll& x) {
       return state.gather<storage::enrolled>(std::move(x));
+    },
+    [&state](storage::open_session& x) {
+      return state.gather<session>(std::move(x));
+    },
+    [&state](storage::heartbeat& x) {
+      return state.gather<storage::nothing_more>(std::move(x));
+    },
+    [&state](storage::close_session& x) {
+      return state.gather<storage::nothing_more>(std::move(x));
+    },
+    [&state](storage::call& x) {
+      return state.gather<storage::called>(std::move(x));
+    },
+    [&state](storage::take_calls& x) {
+      return state.gather<storage::calls>(std::move(x));
     },
     [&state](storage::take_lease& x) {
       return state.gather<lease>(std::move(x));

@@ -6,6 +6,7 @@
 #include "storage/lmdb/environment.hpp"
 #include "storage/lmdb/lmdb_store.hpp"
 #include "storage/lmdb/records.hpp"
+#include "storage/lmdb/sessions.hpp"
 
 #include <array>
 #include <cstdint>
@@ -58,6 +59,8 @@ struct commit_scope {
   counters& count;
   verified_records& verified;
   rot_log& rot;
+  session_book& sessions;
+  node_locks& locks;
   /// Bytes of batch records written in this commit.
   std::uint64_t written = 0;
 

@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -48,16 +49,10 @@ caf::error make_directory(const std::filesystem::path& directory) {
   return {};
 }
 
-std::string holder_in(int file) {
-  char text[32] = {};
-  auto size = pread(file, text, sizeof(text) - 1, 0);
-  std::string result{text, size > 0 ? static_cast<std::size_t>(size) : 0};
-  if (auto end = result.find('\n'); end != std::string::npos)
-    result.resize(end);
-  return result.empty() ? "unknown" : result;
-}
-
 } // namespace
+
+std::mutex directory_lock::guard_;
+std::vector<directory_lock::place> directory_lock::open_;
 
 caf::expected<std::unique_ptr<directory_lock>>
 directory_lock::take(const std::filesystem::path& directory) {
@@ -68,21 +63,33 @@ directory_lock::take(const std::filesystem::path& directory) {
   if (file < 0)
     return failure(path, "cannot open", errno);
   std::unique_ptr<directory_lock> result{new directory_lock{file}};
-  if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+  if (flock(file, LOCK_SH | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK)
       return failure(path, "cannot lock", errno);
     return fault(ec::store_locked, "store " + directory.string()
-                                     + ": in use by process "
-                                     + holder_in(file));
+                                     + ": a process has it for itself alone");
   }
-  // On a full disk the name may be missing; the lock holds all the same.
-  auto holder = std::to_string(getpid()) + "\n";
-  if (ftruncate(file, 0) == 0)
-    (void)!pwrite(file, holder.data(), holder.size(), 0);
+
+  struct stat info {};
+
+  if (fstat(file, &info) != 0)
+    return failure(path, "cannot look at", errno);
+  place here{getpid(), info.st_dev, info.st_ino};
+  std::lock_guard guard{guard_};
+  if (std::find(open_.begin(), open_.end(), here) != open_.end())
+    return fault(ec::store_locked, "store " + directory.string()
+                                     + ": is open in this process ("
+                                     + std::to_string(getpid()) + ") already");
+  open_.push_back(here);
+  result->place_ = here;
   return result;
 }
 
 directory_lock::~directory_lock() {
+  {
+    std::lock_guard guard{guard_};
+    open_.erase(std::remove(open_.begin(), open_.end(), place_), open_.end());
+  }
   close(file_);
 }
 

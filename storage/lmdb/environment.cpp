@@ -92,6 +92,21 @@ void environment::check_readers() {
   mdb_reader_check(env_, &dead);
 }
 
+int environment::begin(std::shared_lock<std::shared_mutex>& map_use,
+                       const std::function<int()>& begin) {
+  for (int tries = 0;; ++tries) {
+    map_use = std::shared_lock{map_guard_};
+    auto code = begin();
+    if (code != MDB_MAP_RESIZED || tries == 3)
+      return code;
+    map_use.unlock();
+    std::lock_guard alone{map_guard_};
+    code = mdb_env_set_mapsize(env_, 0);
+    if (code != 0)
+      return code;
+  }
+}
+
 MDB_txn* environment::take_reader(int& code) {
   MDB_txn* txn = nullptr;
   {
@@ -135,7 +150,7 @@ int environment::reserve_blocks(std::uint64_t end) {
   return errno;
 }
 
-std::uint64_t environment::free_bytes() {
+std::uint64_t environment::free_bytes(const transaction& beside) {
   // The free list is a table, too: lists of page numbers by transaction, each
   // with its length in front.
   // It is the same until the next commit.
@@ -143,7 +158,7 @@ std::uint64_t environment::free_bytes() {
   mdb_env_info(env_, &info);
   if (info.me_last_txnid == free_as_of_)
     return free_bytes_;
-  reading txn{*this};
+  reading txn{*this, beside};
   MDB_cursor* cursor = nullptr;
   if (txn.failure() != 0 || mdb_cursor_open(txn.raw(), 0, &cursor) != 0)
     return 0;
@@ -161,7 +176,8 @@ std::uint64_t environment::free_bytes() {
   return free_bytes_;
 }
 
-std::optional<caf::error> environment::lacks_room(std::uint64_t bytes) {
+std::optional<caf::error> environment::lacks_room(const transaction& txn,
+                                                  std::uint64_t bytes) {
   MDB_envinfo info{};
   mdb_env_info(env_, &info);
   auto end = (std::uint64_t{info.me_last_pgno} + 1) * page_bytes_;
@@ -172,7 +188,7 @@ std::optional<caf::error> environment::lacks_room(std::uint64_t bytes) {
     return std::nullopt;
   // Nothing behind the end of the file: then inside it. Twice, since free pages
   // do not always lie side by side.
-  if (free_bytes() >= 2 * wanted)
+  if (free_bytes(txn) >= 2 * wanted)
     return std::nullopt;
   if (!in_map)
     return fault(ec::store_full,
@@ -203,6 +219,15 @@ std::optional<std::string_view> transaction::get(table where,
 }
 
 reading::reading(environment& env) : transaction{env} {
+  good(env.begin(map_use_, [this] {
+    int code = 0;
+    txn_ = env_.take_reader(code);
+    return code;
+  }));
+}
+
+reading::reading(environment& env, const transaction&) : transaction{env} {
+  // That one holds the map where it is.
   txn_ = env.take_reader(failure_);
 }
 
@@ -212,7 +237,8 @@ reading::~reading() {
 }
 
 writing::writing(environment& env) : transaction{env} {
-  good(mdb_txn_begin(env.raw(), nullptr, 0, &txn_));
+  good(env.begin(
+    map_use_, [this] { return mdb_txn_begin(env_.raw(), nullptr, 0, &txn_); }));
 }
 
 writing::~writing() {

@@ -11,9 +11,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,8 @@ namespace posthorn::storage::lmdb {
 
 /// What an LMDB return code means, in words.
 std::string reason_of(int code);
+
+class transaction;
 
 /// The environment with all its tables. Reading from any thread, writing from
 /// one.
@@ -64,22 +68,30 @@ public:
   /// Frees the reader slots of processes that died.
   void check_readers();
 
-  /// Whether there are pages enough for a transaction that writes `bytes`,
+  /// Whether there are pages enough for `txn` to write `bytes` more,
   /// beside what deliveries need. Reserves blocks of the disk ahead of the
   /// file's end, so that a full disk stops appends while completions still have
   /// room. Answers an error that says what is full, or none.
-  std::optional<caf::error> lacks_room(std::uint64_t bytes);
+  std::optional<caf::error> lacks_room(const transaction& txn,
+                                       std::uint64_t bytes);
 
 private:
   friend class reading;
+  friend class writing;
 
   environment() = default;
+
+  /// Begins a transaction by `begin`, which answers an LMDB code, with
+  /// `map_use` held from then on. Where another process has let the file
+  /// outgrow this one's map, takes over its size first.
+  int begin(std::shared_lock<std::shared_mutex>& map_use,
+            const std::function<int()>& begin);
 
   /// A read transaction, new or used before. Null, with a code, on failure.
   MDB_txn* take_reader(int& code);
   void return_reader(MDB_txn* txn);
   int reserve_blocks(std::uint64_t end);
-  std::uint64_t free_bytes();
+  std::uint64_t free_bytes(const transaction& beside);
 
   std::filesystem::path directory_;
   MDB_env* env_ = nullptr;
@@ -88,6 +100,8 @@ private:
   std::uint64_t reserved_ = 0;
   std::uint64_t free_bytes_ = 0;
   std::size_t free_as_of_ = 0;
+  /// Shared by the transactions that look at the map, whole for who moves it.
+  std::shared_mutex map_guard_;
   std::mutex readers_guard_;
   std::vector<MDB_txn*> readers_;
 };
@@ -133,6 +147,7 @@ protected:
   bool good(int code);
 
   environment& env_;
+  std::shared_lock<std::shared_mutex> map_use_;
   MDB_txn* txn_ = nullptr;
   int failure_ = 0;
 };
@@ -141,6 +156,9 @@ protected:
 class reading : public transaction {
 public:
   explicit reading(environment& env);
+
+  /// Beside a write transaction of the same thread.
+  reading(environment& env, const transaction& beside);
   reading(const reading&) = delete;
   reading(reading&&) = delete;
   reading& operator=(const reading&) = delete;

@@ -2,6 +2,7 @@
 // Every table and every key layout of the LMDB store.
 #pragma once
 
+#include "messages/cluster.hpp"
 #include "messages/transaction.hpp"
 
 #include <array>
@@ -27,7 +28,7 @@ enum class table : std::uint8_t {
   services = 4,
   /// Service id: its number.
   names = 5,
-  /// Lease name: epoch, holder, end.
+  /// Lease name: epoch, holder and its session.
   leases = 6,
   /// Feed transaction: its number in seen_order.
   seen = 7,
@@ -43,12 +44,17 @@ enum class table : std::uint8_t {
   aliases = 12,
   /// Service, subject: the queue entry that tells of it.
   newest = 13,
+  /// Node name: its session and its last heartbeat.
+  nodes = 16,
+  /// Session, service: what is asked of the service's owner.
+  calls = 17,
 };
 
-/// By table, LMDB's name for it.
-inline constexpr std::array<const char*, 14> table_names = {
-  "meta", "pool",       "parcels", "queue",  "services", "names",   "leases",
-  "seen", "seen_order", "shared",  "rotten", "members",  "aliases", "newest"};
+/// By table, LMDB's name for it; null where the number has no table.
+inline constexpr std::array<const char*, 18> table_names
+  = {"meta",    "pool",   "parcels",    "queue",  "services", "names",
+     "leases",  "seen",   "seen_order", "shared", "rotten",   "members",
+     "aliases", "newest", nullptr,      nullptr,  "nodes",    "calls"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -124,6 +130,14 @@ inline fixed_key<12> queue_key(service_no service, std::uint64_t sequence) {
   return result;
 }
 
+/// Key in calls, or with service 0 what all keys of a session begin with.
+inline fixed_key<12> call_key(session_no session, service_no service) {
+  fixed_key<12> result;
+  store_big_endian(result.bytes.data(), session);
+  store_big_endian(result.bytes.data() + 8, service);
+  return result;
+}
+
 /// Key in newest.
 inline fixed_key<12> newest_key(service_no service, std::uint64_t subject) {
   return queue_key(service, subject);
@@ -158,5 +172,6 @@ inline constexpr std::string_view sorter_lease = "sorter";
 /// keys, and LMDB's keys end at 511.
 inline constexpr std::size_t service_id_max = 255;
 inline constexpr std::size_t lease_name_max = 300;
+inline constexpr std::size_t node_name_max = 200;
 
 } // namespace posthorn::storage::lmdb

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/lmdb/lmdb_store.hpp"
 
+#include "messages/tenure.hpp"
+#include "storage/lmdb/calls.hpp"
 #include "storage/lmdb/commit_scope.hpp"
 #include "storage/lmdb/directory.hpp"
 #include "storage/lmdb/leases.hpp"
@@ -11,7 +13,6 @@
 #include "storage/lmdb/services.hpp"
 
 #include <sys/random.h>
-#include <time.h>
 
 #include <cerrno>
 #include <cstring>
@@ -26,14 +27,6 @@ using namespace lmdb;
 constexpr std::uint64_t head_room = 64ull * 1024 * 1024;
 
 constexpr std::chrono::minutes reader_check_interval{1};
-
-std::chrono::milliseconds boot_time() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::chrono::seconds{now.tv_sec}
-         + std::chrono::duration_cast<std::chrono::milliseconds>(
-           std::chrono::nanoseconds{now.tv_nsec});
-}
 
 std::string kernel_boot_id() {
   std::ifstream file{"/proc/sys/kernel/random/boot_id"};
@@ -65,6 +58,25 @@ caf::error no_randomness(const std::filesystem::path& directory) {
                                    + std::strerror(errno));
 }
 
+/// Does something at the end of a block.
+template <class What>
+class scope_guard {
+public:
+  explicit scope_guard(What what) : what_{std::move(what)} {
+    // nop
+  }
+
+  scope_guard(const scope_guard&) = delete;
+  scope_guard& operator=(const scope_guard&) = delete;
+
+  ~scope_guard() {
+    what_();
+  }
+
+private:
+  What what_;
+};
+
 class lmdb_store final : public store {
 public:
   explicit lmdb_store(lmdb_options options)
@@ -89,6 +101,10 @@ public:
   caf::expected<std::vector<std::string>>
   aliases(std::string_view room_id) const override;
   caf::expected<store_stat> stat() const override;
+  caf::expected<std::vector<node_row>> nodes() const override;
+  caf::expected<lease_list> leases(std::uint64_t known) const override;
+  caf::expected<bool> is_called(session_no session) const override;
+  std::string unblock() override;
 
 private:
   caf::error open_tables();
@@ -104,6 +120,8 @@ private:
   // Before the environment: it outlives it.
   std::unique_ptr<directory_lock> lock_;
   std::unique_ptr<environment> env_;
+  std::unique_ptr<writer_lock> writer_;
+  std::unique_ptr<node_locks> nodes_;
   std::array<char, 12> prefix_{};
   verified_records verified_;
   mutable rot_log rot_;
@@ -125,11 +143,16 @@ caf::error lmdb_store::open() {
   if (!env)
     return env.error();
   env_ = std::move(*env);
+  writer_ = std::make_unique<writer_lock>(options_.directory);
+  nodes_ = std::make_unique<node_locks>(options_.directory);
   readers_checked_ = std::chrono::steady_clock::now();
   return open_tables();
 }
 
 caf::error lmdb_store::open_tables() {
+  if (auto error = writer_->lock())
+    return error;
+  scope_guard turn{[this] { writer_->unlock(); }};
   writing txn{*env_};
   if (txn.failure() != 0)
     return env_->failure(txn.failure(), "cannot write");
@@ -151,7 +174,10 @@ caf::error lmdb_store::open_tables() {
     return env_->failure(code, "cannot open the table meta");
   }
   for (std::size_t i = 0; i < table_names.size(); ++i)
-    if ((code = env_->open_table(txn.raw(), static_cast<table>(i), true)) != 0)
+    if (table_names[i] == nullptr)
+      continue;
+    else if ((code = env_->open_table(txn.raw(), static_cast<table>(i), true))
+             != 0)
       return env_->failure(code, std::string{"cannot open the table "}
                                    + table_names[i]);
   if (fresh) {
@@ -175,6 +201,11 @@ caf::error lmdb_store::open_tables() {
 int lmdb_store::attempt(std::span<const mutation> work,
                         std::vector<caf::expected<reply>>& answers) {
   answers.clear();
+  if (auto error = writer_->lock()) {
+    answers.assign(work.size(), error);
+    return 0;
+  }
+  scope_guard turn{[this] { writer_->unlock(); }};
   writing txn{*env_};
   if (txn.failure() != 0)
     return txn.failure();
@@ -184,7 +215,9 @@ int lmdb_store::attempt(std::span<const mutation> work,
     return txn.failure();
   }
   auto count = *stored;
-  commit_scope scope{options_, prefix_, txn, count, verified_, rot_};
+  session_book sessions{txn, options_, *nodes_};
+  commit_scope scope{options_,  prefix_, txn,      count,
+                     verified_, rot_,    sessions, *nodes_};
   for (auto& each : work) {
     answers.push_back(
       std::visit([&scope](auto& what) { return apply(scope, what); }, each));
@@ -268,7 +301,8 @@ caf::expected<std::uint64_t> lmdb_store::cursor() const {
 
 caf::expected<std::vector<service_row>> lmdb_store::services() const {
   reading txn{*env_};
-  return read_services(txn, options_);
+  session_book sessions{txn, options_, *nodes_};
+  return read_services(txn, sessions);
 }
 
 caf::error
@@ -309,6 +343,30 @@ caf::expected<store_stat> lmdb_store::stat() const {
   result.sorter_cursor = count->cursor;
   result.corrupt_records = count->corrupt_records;
   return result;
+}
+
+caf::expected<std::vector<node_row>> lmdb_store::nodes() const {
+  reading txn{*env_};
+  session_book sessions{txn, options_, *nodes_};
+  return read_nodes(txn, sessions, options_);
+}
+
+caf::expected<lease_list> lmdb_store::leases(std::uint64_t known) const {
+  reading txn{*env_};
+  session_book sessions{txn, options_, *nodes_};
+  return read_leases(txn, sessions, known);
+}
+
+caf::expected<bool> lmdb_store::is_called(session_no session) const {
+  reading txn{*env_};
+  auto called = read_is_called(txn, session);
+  if (txn.failure() != 0)
+    return env_->failure(txn.failure(), "cannot read");
+  return called;
+}
+
+std::string lmdb_store::unblock() {
+  return writer_->end_stopped_holder();
 }
 
 } // namespace

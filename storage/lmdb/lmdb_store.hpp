@@ -50,11 +50,11 @@ struct lmdb_options {
   std::function<void()> before_commit;
 };
 
-/// Opens the store in `options.directory`, making it if there is none. One
-/// process at a time. Errors: store_locked (another process has it, with its
-/// process id), store_version (made by another format version), store_corrupt
-/// (names the record), store_failed (directory and reason), bad_config (a
-/// network file system).
+/// Opens the store in `options.directory`, making it if there is none. Several
+/// processes of a host may have it open, each of them once. Errors:
+/// store_locked (it is open in this process), store_version (made by another
+/// format version), store_corrupt (names the record), store_failed (directory
+/// and reason), bad_config (a network file system).
 caf::expected<std::unique_ptr<store>> open_lmdb(lmdb_options options);
 
 } // namespace posthorn::storage

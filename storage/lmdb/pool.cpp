@@ -32,7 +32,7 @@ std::optional<caf::error> check_room(commit_scope& scope, std::uint64_t size) {
                    + std::to_string(scope.options.max_store)
                    + " bytes (limits.max_store); it takes no new events until "
                      "some are delivered");
-  return env.lacks_room(scope.written + taken);
+  return env.lacks_room(scope.txn, scope.written + taken);
 }
 
 pool_entry entry_of(std::uint64_t position, const batch_view& view) {

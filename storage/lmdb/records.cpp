@@ -63,21 +63,59 @@ std::optional<lease_state> decode_lease(std::string_view key,
     return std::nullopt;
   std::memcpy(&fixed, bytes.data(), sizeof(fixed));
   bytes.remove_prefix(sizeof(fixed));
-  if (bytes.size() != std::size_t{fixed.boot_bytes} + fixed.holder_bytes)
+  if (bytes.size() != fixed.holder_bytes)
     return std::nullopt;
-  result.boot = bytes.substr(0, fixed.boot_bytes);
-  result.holder = bytes.substr(fixed.boot_bytes);
+  result.holder = bytes;
   return result;
 }
 
 void put_lease(writing& txn, std::string_view name, lease_state state) {
-  state.boot_bytes = static_cast<std::uint32_t>(state.boot.size());
   state.holder_bytes = static_cast<std::uint32_t>(state.holder.size());
   auto& fixed = static_cast<const lease_fixed&>(state);
   std::string bytes{reinterpret_cast<const char*>(&fixed), sizeof(fixed)};
-  bytes.append(state.boot).append(state.holder);
+  bytes.append(state.holder);
   seal(table::leases, name, bytes.data(), bytes.size());
   txn.put(table::leases, name, bytes);
+}
+
+std::optional<node_record> decode_node(std::string_view key,
+                                       std::string_view bytes) {
+  node_record result;
+  auto& fixed = static_cast<node_fixed&>(result);
+  if (bytes.size() < sizeof(fixed) || !intact(table::nodes, key, bytes))
+    return std::nullopt;
+  std::memcpy(&fixed, bytes.data(), sizeof(fixed));
+  bytes.remove_prefix(sizeof(fixed));
+  if (bytes.size()
+      != std::size_t{fixed.boot_bytes} + fixed.address_bytes
+           + fixed.version_bytes)
+    return std::nullopt;
+  result.boot = bytes.substr(0, fixed.boot_bytes);
+  result.address = bytes.substr(fixed.boot_bytes, fixed.address_bytes);
+  result.version = bytes.substr(fixed.boot_bytes + fixed.address_bytes);
+  return result;
+}
+
+void put_node(writing& txn, std::string_view name, node_record state) {
+  state.boot_bytes = static_cast<std::uint32_t>(state.boot.size());
+  state.address_bytes = static_cast<std::uint32_t>(state.address.size());
+  state.version_bytes = static_cast<std::uint32_t>(state.version.size());
+  auto& fixed = static_cast<const node_fixed&>(state);
+  std::string bytes{reinterpret_cast<const char*>(&fixed), sizeof(fixed)};
+  bytes.append(state.boot).append(state.address).append(state.version);
+  seal(table::nodes, name, bytes.data(), bytes.size());
+  txn.put(table::nodes, name, bytes);
+}
+
+caf::expected<cluster_record> read_cluster(transaction& txn) {
+  auto bytes = txn.get(table::meta, "cluster");
+  if (txn.failure() != 0)
+    return txn.env().failure(txn.failure(), "cannot read");
+  if (!bytes)
+    return cluster_record{};
+  if (auto result = decode<cluster_record>(table::meta, "cluster", *bytes))
+    return *result;
+  return rotten_fault(txn.env(), "\"cluster\" of table meta");
 }
 
 caf::expected<counters> read_counters(transaction& txn) {

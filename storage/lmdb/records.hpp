@@ -24,7 +24,7 @@ namespace posthorn::storage::lmdb {
 static_assert(std::endian::native == std::endian::little);
 
 /// What "format" in meta says. Raised with every change of a layout.
-inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_version = 2;
 
 using wall_time = std::chrono::system_clock::time_point;
 
@@ -183,25 +183,70 @@ struct name_record {
 
 static_assert(sizeof(name_record) == 16);
 
-/// The fixed part of a record of leases; the boot id and the holder's name
-/// follow.
+/// "cluster" in meta; not there before the first session.
+struct cluster_record {
+  std::uint64_t checksum = 0;
+  /// The last session that was opened.
+  session_no last_session = 0;
+  /// How often a lease was granted or given back.
+  std::uint64_t lease_changes = 0;
+};
+
+static_assert(sizeof(cluster_record) == 24);
+
+/// The fixed part of a record of leases; the holder's name follows.
 struct lease_fixed {
   std::uint64_t checksum = 0;
   posthorn::epoch epoch = 0;
-  /// When it ends, by the lease clock of that boot.
-  std::int64_t ends_ms = 0;
-  std::uint32_t boot_bytes = 0;
-  /// 0 where nobody holds it.
+  /// In which it was granted.
+  session_no session = 0;
+  /// 0 where it was given back.
   std::uint32_t holder_bytes = 0;
+  std::uint32_t zero = 0;
 };
 
 static_assert(sizeof(lease_fixed) == 32);
 
 /// A record of leases, decoded.
 struct lease_state : lease_fixed {
-  std::string boot;
   std::string holder;
 };
+
+/// The fixed part of a record of nodes; the boot id, the address and the
+/// version follow.
+struct node_fixed {
+  std::uint64_t checksum = 0;
+  session_no session = 0;
+  /// When it was last heard of, by the lease clock of that boot.
+  std::int64_t heard_ms = 0;
+  std::int64_t ttl_ms = 0;
+  /// As pulse::services.
+  std::uint64_t services = 0;
+  std::uint8_t state = 0;
+  std::array<std::uint8_t, 3> zero{};
+  std::uint32_t boot_bytes = 0;
+  std::uint32_t address_bytes = 0;
+  std::uint32_t version_bytes = 0;
+};
+
+static_assert(sizeof(node_fixed) == 56);
+
+/// A record of nodes, decoded.
+struct node_record : node_fixed {
+  std::string boot;
+  std::string address;
+  std::string version;
+};
+
+/// A record of calls.
+struct call_record {
+  std::uint64_t checksum = 0;
+  /// Of call_kind, added up.
+  std::uint8_t kinds = 0;
+  std::array<std::uint8_t, 7> zero{};
+};
+
+static_assert(sizeof(call_record) == 16);
 
 /// A record of seen.
 struct seen_record {
@@ -294,9 +339,16 @@ std::optional<service_state> decode_service(std::string_view key,
                                             std::string_view bytes);
 std::optional<lease_state> decode_lease(std::string_view key,
                                         std::string_view bytes);
+std::optional<node_record> decode_node(std::string_view key,
+                                       std::string_view bytes);
 
 void put_service(writing& txn, service_no service, service_state state);
 void put_lease(writing& txn, std::string_view name, lease_state state);
+void put_node(writing& txn, std::string_view name, node_record state);
+
+/// The record "cluster" of meta; a fresh one before the first session. Errors:
+/// store_corrupt.
+caf::expected<cluster_record> read_cluster(transaction& txn);
 
 /// The counters of meta. Errors: store_corrupt.
 caf::expected<counters> read_counters(transaction& txn);

@@ -165,10 +165,11 @@ std::uint64_t estimate(const room_changes& what) {
 } // namespace
 
 caf::expected<reply> apply(commit_scope& scope, const learn& what) {
-  if (auto error = check_lease(scope.txn, sorter_lease, what.epoch))
-    return error;
+  if (auto lease = check_lease(scope.txn, sorter_lease, what.epoch); !lease)
+    return lease.error();
   auto& env = scope.txn.env();
-  if (auto error = env.lacks_room(scope.written + estimate(*what.what)))
+  if (auto error
+      = env.lacks_room(scope.txn, scope.written + estimate(*what.what)))
     return *error;
   taking step{scope, false};
   for (auto& each : what.what->memberships)

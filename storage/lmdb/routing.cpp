@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/lmdb/routing.hpp"
 
+#include "storage/lmdb/calls.hpp"
 #include "storage/lmdb/cutting.hpp"
 #include "storage/lmdb/leases.hpp"
 #include "storage/lmdb/newest.hpp"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -66,6 +68,7 @@ private:
                   const std::vector<service_no>& addressees);
   void enqueue(const std::vector<service_no>& addressees, queue_entry entry);
   void clear_pool();
+  void tell_owners();
   void cut_idle();
 
   batch_view view(std::uint64_t position);
@@ -78,11 +81,17 @@ private:
   // Ordered: the same routing always leaves the same bytes.
   std::map<service_no, open_queue> queues_;
   std::vector<service_no> reached_;
+  /// In which the sorter's lease was granted, and which of the services reached
+  /// were, too: their owner is this node.
+  session_no session_ = 0;
+  std::set<service_no> own_;
 };
 
 caf::error route_step::check() {
-  if (auto error = check_lease(scope_.txn, sorter_lease, what_.epoch))
-    return error;
+  auto lease = check_lease(scope_.txn, sorter_lease, what_.epoch);
+  if (!lease)
+    return lease.error();
+  session_ = lease->session;
   auto cursor = scope_.count.cursor;
   if (what_.from != cursor)
     return fault(ec::fenced, "routing from " + std::to_string(what_.from)
@@ -158,13 +167,20 @@ routed route_step::carry_out() {
   clear_pool();
   store_changes(scope_, what_.rooms);
   scope_.count.cursor = what_.to;
+  tell_owners();
   cut_idle();
   for (auto& [service, queue] : queues_)
     if (queue.changed)
       put_service(scope_.txn, service, std::move(queue.state));
+  return {std::move(reached_)};
+}
+
+void route_step::tell_owners() {
   std::sort(reached_.begin(), reached_.end());
   reached_.erase(std::unique(reached_.begin(), reached_.end()), reached_.end());
-  return {std::move(reached_)};
+  for (auto service : reached_)
+    if (wake_owner(scope_, service, queues_.at(service).state.id, session_))
+      own_.insert(service);
 }
 
 void route_step::place(const parcel& what) {
@@ -361,8 +377,9 @@ void route_step::cut_idle() {
   for (auto& each : what_.addressees) {
     auto& queue = queues_.at(each.service);
     auto& state = queue.state;
-    if (each.cut_when_idle && state.failures == 0 && state.paused == 0
-        && state.open == 0)
+    // Where another node delivers, more may come until it is told.
+    if (each.cut_when_idle && own_.count(each.service) > 0
+        && state.failures == 0 && state.paused == 0 && state.open == 0)
       cut(scope_, queue, each.limits);
   }
 }

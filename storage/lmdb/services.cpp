@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/lmdb/services.hpp"
 
+#include "storage/lmdb/calls.hpp"
 #include "storage/lmdb/leases.hpp"
 
 namespace posthorn::storage::lmdb {
@@ -102,6 +103,11 @@ caf::expected<reply> apply(commit_scope& scope, const set_paused& what) {
     return state.error();
   if ((state->paused != 0) != what.paused) {
     state->paused = what.paused ? 1 : 0;
+    auto owner = find_lease(scope.txn, lease_name(state->id));
+    if (!owner)
+      return owner.error();
+    ring(scope, what.service, *owner,
+         what.paused ? call_kind::pause : call_kind::resume);
     put_service(scope.txn, what.service, std::move(*state));
   }
   return nothing_more{};
@@ -125,8 +131,9 @@ caf::expected<service_state> find_claimed(commit_scope& scope, claim who) {
   auto state = find_service(scope.txn, who.service);
   if (!state)
     return state;
-  if (auto error = check_lease(scope.txn, lease_name(state->id), who.epoch))
-    return error;
+  auto lease = check_lease(scope.txn, lease_name(state->id), who.epoch);
+  if (!lease)
+    return lease.error();
   return state;
 }
 
@@ -137,8 +144,8 @@ std::string transaction_id(const service_state& state) {
   return result + "-" + std::to_string(state.transaction);
 }
 
-caf::expected<std::vector<service_row>>
-read_services(transaction& txn, const lmdb_options& options) {
+caf::expected<std::vector<service_row>> read_services(transaction& txn,
+                                                      session_book& sessions) {
   std::vector<service_row> rows;
   walker walk{txn, table::services};
   for (auto more = walk.seek(service_key(0)); more; more = walk.step()) {
@@ -150,7 +157,7 @@ read_services(transaction& txn, const lmdb_options& options) {
     if (!lease)
       return lease.error();
     auto oldest = state->pending_items > 0 ? oldest_in(txn, number, *state) : 0;
-    if (!is_held(*lease, options))
+    if (!is_held(*lease, sessions))
       lease->holder.clear();
     rows.push_back(row_of(number, *state, *lease, oldest));
   }

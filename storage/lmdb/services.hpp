@@ -22,7 +22,7 @@ caf::expected<service_state> find_claimed(commit_scope& scope, claim who);
 std::string transaction_id(const service_state& state);
 
 /// As store::services().
-caf::expected<std::vector<service_row>>
-read_services(transaction& txn, const lmdb_options& options);
+caf::expected<std::vector<service_row>> read_services(transaction& txn,
+                                                      session_book& sessions);
 
 } // namespace posthorn::storage::lmdb

@@ -58,9 +58,12 @@ public:
     auto opened = storage::open_lmdb(std::move(options));
     require(bool{opened}, "cannot open the store");
     store = std::move(*opened);
-    lease_request wanted;
-    wanted.name = "sorter";
-    wanted.node = "bench";
+    session_request asked;
+    asked.node = "bench";
+    const std::vector<storage::mutation> opening{storage::open_session{asked}};
+    const auto number
+      = std::get<session>(*store->commit(opening).front()).number;
+    const lease_request wanted{"sorter", "bench", number};
     const std::vector<storage::mutation> taking{storage::take_lease{wanted}};
     const auto epoch = std::get<lease>(*store->commit(taking).front()).epoch;
     auto what = std::make_shared<room_changes>();

@@ -85,10 +85,16 @@ struct driven_store {
     return std::move(*answers[0]);
   }
 
+  session_no session = 0;
+
   posthorn::epoch lease(const std::string& name) {
-    lease_request request;
-    request.name = name;
-    request.node = "a";
+    if (session == 0) {
+      session_request asked;
+      asked.node = "a";
+      session
+        = std::get<posthorn::session>(one(storage::open_session{asked})).number;
+    }
+    lease_request request{name, "a", session};
     return std::get<posthorn::lease>(one(storage::take_lease{request})).epoch;
   }
 

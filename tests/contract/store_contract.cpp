@@ -83,10 +83,31 @@ service_no workbench::service(const std::string& id) {
 
 posthorn::epoch workbench::lease(const std::string& name,
                                  const std::string& node) {
-  lease_request request;
-  request.name = name;
-  request.node = node;
+  // Closing a store ends the sessions that were opened through it.
+  if (auto known = this->node(node); !known.alive)
+    session(node);
+  lease_request request{name, node, sessions[node]};
   return std::get<posthorn::lease>(done(storage::take_lease{request})).epoch;
+}
+
+session_no workbench::session(const std::string& node) {
+  session_request request;
+  request.node = node;
+  auto answer = done(storage::open_session{request});
+  return sessions[node] = std::get<posthorn::session>(answer).number;
+}
+
+void workbench::beat(const std::string& node) {
+  done(storage::heartbeat{{node, sessions.at(node), node_state::up, 0}});
+}
+
+node_row workbench::node(const std::string& name) {
+  auto rows = it().nodes();
+  REQUIRE(rows);
+  for (auto& each : *rows)
+    if (each.name == name)
+      return each;
+  return {};
 }
 
 std::uint64_t workbench::append(const std::vector<raw_item>& items,

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -88,7 +89,17 @@ public:
   /// Enrolls a service and takes its lease and, once, the sorter's.
   service_no service(const std::string& id);
 
+  /// Takes a lease, in the node's session; one is opened if it has none.
   posthorn::epoch lease(const std::string& name, const std::string& node = "a");
+
+  /// Opens a session with a ttl of ten seconds.
+  session_no session(const std::string& node);
+
+  /// A sign of life of a node.
+  void beat(const std::string& node);
+
+  /// What the store knows of a node; session 0 where it knows nothing.
+  node_row node(const std::string& name);
 
   /// Appends a batch of a feed transaction of its own.
   std::uint64_t append(const std::vector<raw_item>& items,
@@ -119,6 +130,7 @@ public:
   cut_limits limits;
   posthorn::epoch sorter = 0;
   std::vector<posthorn::epoch> epochs{0};
+  std::map<std::string, session_no> sessions;
 
 private:
   int appended_ = 0;

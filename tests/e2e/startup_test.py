@@ -102,14 +102,21 @@ class Startup(NodeCase):
                 self.assertIn(f"127.0.0.1:{port}", said)
                 self.assertIn("in use", said)
 
-    def test_a_second_process_on_the_same_store_is_refused(self):
-        """And the first goes on."""
+    def test_a_second_process_under_the_same_name_is_refused(self):
+        """And the first goes on. A name is free as soon as its process has
+        ended, also by kill -9: nobody waits for a ttl."""
         self.posthorn.start()
-        store = {"store": f"lmdb:{self.posthorn.data}", "name": "b"}
+        store = {"store": f"lmdb:{self.posthorn.data}", "name": "a"}
         second = self.node([Service("irc", self.irc.url)], store, start=False)
-        self.assertIn("posthorn-data", self.refusal(second))
+        said = self.refusal(second)
+        self.assertIn("node a", said)
+        self.assertIn(str(self.posthorn.process.pid), said)
         self.posthorn.feed("irc").send(numbered(1))
         self.irc.wait_delivered("$1")
+        self.posthorn.kill()
+        second.start()
+        second.feed("irc", first_txn=2).send(numbered(1, first=2))
+        self.irc.wait_delivered("$2")
 
     def test_a_store_that_cannot_be_opened_is_named(self):
         with open(self.posthorn.data, "w", encoding="utf-8") as file:

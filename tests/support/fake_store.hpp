@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace posthorn::testing {
@@ -41,6 +42,16 @@ public:
   std::map<std::string, std::pair<std::vector<std::string>, bool>> alias_sets;
   /// How often joined() was asked.
   mutable int rooms_read = 0;
+  /// What nodes() answers; mutations of sessions change it.
+  std::vector<node_row> node_rows;
+  session_no last_session = 0;
+  std::map<std::string, lease_row> lease_rows;
+  mutable std::uint64_t lists = 0;
+  /// By session: what take_calls answers, once.
+  std::map<session_no, std::vector<service_call>> waiting_calls;
+  /// What was asked of owners.
+  std::vector<storage::call> asked_of_owners;
+  int unblocked = 0;
   /// Whether joined() answers store_failed.
   bool reading_fails = false;
 
@@ -101,6 +112,35 @@ public:
 
   caf::expected<storage::store_stat> stat() const override {
     return storage::store_stat{};
+  }
+
+  caf::expected<std::vector<node_row>> nodes() const override {
+    return node_rows;
+  }
+
+  caf::expected<lease_list> leases(std::uint64_t) const override {
+    lease_list result;
+    result.changes = ++lists;
+    for (const auto& [name, row] : lease_rows)
+      result.rows.push_back(row);
+    return result;
+  }
+
+  caf::expected<bool> is_called(session_no session) const override {
+    const auto found = waiting_calls.find(session);
+    return found != waiting_calls.end() && !found->second.empty();
+  }
+
+  node_row* find_node(const std::string& name) {
+    for (auto& one : node_rows)
+      if (one.name == name)
+        return &one;
+    return nullptr;
+  }
+
+  std::string unblock() override {
+    ++unblocked;
+    return {};
   }
 
 private:
@@ -202,12 +242,79 @@ private:
       storage::enrolled{std::vector<service_no>(x.ids.size(), 1)}};
   }
 
-  answer run(const storage::take_lease& x) {
-    return storage::reply{lease{x.what.name, ++current_epoch}};
+  answer run(const storage::open_session& x) {
+    if (auto e = trouble("open_session"))
+      return e;
+    auto* row = find_node(x.what.node);
+    if (row == nullptr)
+      row = &node_rows.emplace_back();
+    row->name = x.what.node;
+    row->session = ++last_session;
+    row->state = node_state::up;
+    row->alive = true;
+    row->services = x.what.services;
+    return storage::reply{session{x.what.node, row->session}};
   }
 
-  answer run(const storage::give_lease&) {
+  answer run(const storage::heartbeat& x) {
+    if (auto e = trouble("heartbeat"))
+      return e;
+    auto* row = find_node(x.what.node);
+    if (row == nullptr || row->session != x.what.session || !row->alive)
+      return fault_of(ec::fenced);
+    row->state = x.what.state;
+    row->services = x.what.services;
     return storage::reply{storage::nothing_more{}};
+  }
+
+  answer run(const storage::close_session& x) {
+    if (auto e = trouble("close_session"))
+      return e;
+    std::erase_if(node_rows, [&](const node_row& one) {
+      return one.name == x.node && one.session == x.session;
+    });
+    return storage::reply{storage::nothing_more{}};
+  }
+
+  bool is_alive(const std::string& node, session_no session) {
+    const auto* row = find_node(node);
+    return row != nullptr && row->session == session && row->alive;
+  }
+
+  answer run(const storage::take_lease& x) {
+    if (auto e = trouble("take_lease"))
+      return e;
+    if (!is_alive(x.what.node, x.what.session))
+      return fault_of(ec::fenced);
+    auto& row = lease_rows[x.what.name];
+    if (!row.node.empty() && is_alive(row.node, row.session))
+      return fault_of(ec::lease_held);
+    row = {x.what.name, row.epoch + 1, x.what.node, x.what.session, true};
+    return storage::reply{lease{x.what.name, row.epoch}};
+  }
+
+  answer run(const storage::give_lease& x) {
+    if (auto e = trouble("give_lease"))
+      return e;
+    auto& row = lease_rows[x.name];
+    if (row.epoch != x.epoch || row.node.empty())
+      return fault_of(ec::fenced);
+    row.node.clear();
+    return storage::reply{storage::nothing_more{}};
+  }
+
+  answer run(const storage::call& x) {
+    if (auto e = trouble("call"))
+      return e;
+    asked_of_owners.push_back(x);
+    return storage::reply{storage::called{open != nullptr}};
+  }
+
+  answer run(const storage::take_calls& x) {
+    if (auto e = trouble("take_calls"))
+      return e;
+    return storage::reply{
+      storage::calls{std::exchange(waiting_calls[x.session], {})}};
   }
 
   answer run(const storage::learn& x) {

@@ -20,6 +20,7 @@ struct gate_rig : virtual_time {
                 return storage::nothing_more{};
               },
               [](service_config_ptr&) {},
+              [](const tenure&) {},
               [](drain_atom) { return storage::nothing_more{}; },
               [](attempt_atom, std::uint64_t) {}};
     });

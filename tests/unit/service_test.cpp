@@ -239,13 +239,13 @@ TEST_CASE_FIXTURE(fixture, "a store that fails is asked again until it "
 }
 
 TEST_CASE_FIXTURE(fixture, "under an old epoch nothing is sent and the actor "
-                           "ends") {
+                           "stands by") {
   start();
   store->current_epoch = 2;
   arrive(1);
   run_for(100s);
   CHECK(attempt_times().empty());
-  CHECK(shown_state() == "ended");
+  CHECK(shown_state() == "STANDBY");
 }
 
 TEST_CASE_FIXTURE(fixture, "a paused service keeps its events and sends them "

@@ -24,6 +24,7 @@ service_actor::behavior_type counting_service(service_actor::pointer,
     [](retry_atom) { return false; },
     [](pause_atom, bool) { return storage::nothing_more{}; },
     [](const service_config_ptr&) {},
+    [](const tenure&) {},
     [](drain_atom) { return storage::nothing_more{}; },
     [](attempt_atom, std::uint64_t) {},
   };
@@ -71,7 +72,7 @@ struct fixture : virtual_time {
     wiring.pool = the_pool;
     wiring.writer = writer;
     wiring.services = services;
-    wiring.epoch = 1;
+    wiring.lease.epoch = 1;
     wiring.wake_on_arrival = wake_on_arrival;
     aut = spawn(sorter, all, wiring);
     run();
@@ -111,6 +112,23 @@ TEST_CASE_FIXTURE(fixture, "the pool is polled once a second") {
   run_for(1s);
   CHECK(store->routings.size() == 2);
   CHECK(*log == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "the other nodes are told which services got "
+                           "something") {
+  start();
+  std::vector<std::string> told;
+  auto links = spawn([&told](elsewhere_listener::pointer) {
+    return elsewhere_listener::behavior_type{
+      [&told](const service_ids_ptr& ids) {
+        told.insert(told.end(), ids->begin(), ids->end());
+      }};
+  });
+  self->send(aut, links);
+  fill({entry(1, "irc", 3)});
+  run_for(1s);
+  CHECK(told == std::vector<std::string>{"irc"});
+  CHECK(*irc == 1);
 }
 
 TEST_CASE_FIXTURE(fixture, "a full page is followed by another at once") {

@@ -77,6 +77,9 @@ public:
     check_addresses();
     read_cluster(in_, config().file, cluster_flag(), config().cluster,
                  result_.warnings);
+    config().lease_ttl
+      = in_.duration("lease_ttl", bounds::lease_ttl_min, bounds::lease_ttl_max)
+          .value_or(config().lease_ttl);
     read_sorter(in_, config().sorter);
     read_recovery(in_, config().recovery);
     read_delivery(in_, config().delivery);

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 
 inline constexpr milliseconds poll_interval_min{10};
 inline constexpr milliseconds poll_interval_max{60'000};
+inline constexpr milliseconds lease_ttl_min{500};
+inline constexpr milliseconds lease_ttl_max{600'000};
 inline constexpr milliseconds backoff_min{1};
 inline constexpr milliseconds backoff_max{24 * 3'600'000};
 inline constexpr milliseconds timeout_min{10};

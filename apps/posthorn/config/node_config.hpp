@@ -61,6 +61,8 @@ struct node_config {
   std::string admin_token;
   /// Directory of the LMDB environment, as a path that can be opened.
   std::string store_path;
+  /// How long after its last heartbeat a node counts as dead.
+  std::chrono::milliseconds lease_ttl{10'000};
   /// None: the node has no links to others.
   std::optional<cluster_settings> cluster;
   sorter_settings sorter;

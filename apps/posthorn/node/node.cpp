@@ -2,6 +2,7 @@
 #include "apps/posthorn/node/node.hpp"
 
 #include "actors/admin/room_lines.hpp"
+#include "actors/cluster/cluster.hpp"
 #include "actors/courier/courier.hpp"
 #include "actors/metrics/metrics.hpp"
 #include "actors/pool/pool.hpp"
@@ -25,8 +26,6 @@ namespace {
 /// How long a stop waits for open requests. What is not answered by then is
 /// sent again at the next start, with the same id and the same bytes.
 constexpr std::chrono::milliseconds drain_timeout{30'000};
-
-const char* sorter_lease = "sorter";
 
 } // namespace
 
@@ -59,12 +58,14 @@ node::~node() {
     if (actor)
       caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   };
+  end(cluster_);
   end(sorter_);
   for (const auto& entry : running_)
     end(entry.second);
   end(intake_);
   end(pool_);
   end(courier_);
+  end(watch_);
   end(metrics_);
   end(writer_);
 }
@@ -97,12 +98,10 @@ caf::error node::spawn_actors() {
                          std::shared_ptr<http_client>{std::move(*client)});
   intake_
     = sys_->spawn(intake, census_, pool_, std::make_shared<intake_credit>());
-  const storage::take_lease wanted{
-    {sorter_lease, setup_.config.name, std::chrono::milliseconds{10'000}, 0}};
-  const std::vector<storage::mutation> work{wanted};
-  auto granted = store_->commit(work);
-  if (!granted.front())
-    return std::move(granted.front().error());
+  const auto opened = boot_time();
+  auto mine = open_session();
+  if (!mine)
+    return std::move(mine.error());
   auto services = make_directory();
   if (!services)
     return std::move(services.error());
@@ -110,12 +109,12 @@ caf::error node::spawn_actors() {
   wiring.pool = pool_;
   wiring.writer = writer_;
   wiring.services = *services;
-  wiring.epoch = std::get<lease>(*granted.front()).epoch;
   wiring.poll_interval = setup_.config.sorter.poll_interval;
   wiring.wake_on_arrival = setup_.config.sorter.wake_on_arrival;
   sorter_ = sys_->spawn<caf::detached>(sorter, census_, std::move(wiring));
   if (setup_.config.sorter.wake_on_arrival)
     caf::anon_send(writer_, arrival_listener{sorter_});
+  join(mine->number, opened, *services);
   auto feeds = make_feeds(**services);
   if (!feeds)
     return std::move(feeds.error());
@@ -127,6 +126,7 @@ caf::error node::spawn_actors() {
   shown.store = store_;
   shown.metrics = metrics_;
   shown.all = census_;
+  shown.cluster = cluster_board_;
   shown.sorter = sorter_;
   shown.server_name = setup_.config.server_name;
   if (!setup_.config.admin_token.empty())
@@ -165,6 +165,9 @@ caf::error node::open_links() {
   if (!opened)
     return std::move(opened.error());
   links_ = std::move(*opened);
+  watch_ = sys_->spawn(peer_watch, census_, cluster_board_,
+                       links_ ? links_->actor() : links_actor{});
+  caf::anon_send(cluster_, watch_);
   if (!links_)
     return {};
   admin_->link(links_->actor(), links_->board());
@@ -206,15 +209,14 @@ void node::drain() {
   const auto ignore = [](const caf::error&) {};
   const auto done = [](const storage::nothing_more&) {};
   const caf::duration patience{drain_timeout};
+  auto leaving = self->request(cluster_, patience, drain_atom::value);
+  // Where others listen on the same socket, who connects from now on is theirs:
+  // nobody is refused. Else a refusal with a reason is better than a closed
+  // door.
+  if (setup_.config.listen.kind == address_kind::inherited)
+    feed_listener_->stop(drain_timeout);
   self->request(intake_, patience, drain_atom::value).receive(done, ignore);
-  self->request(sorter_, patience, drain_atom::value).receive(done, ignore);
-  using pending
-    = decltype(self->request(service_actor{}, patience, drain_atom::value));
-  std::vector<pending> waiting;
-  for (const auto& entry : running_)
-    waiting.push_back(self->request(entry.second, patience, drain_atom::value));
-  for (auto& one : waiting)
-    one.receive(done, ignore);
+  leaving.receive(done, ignore);
 }
 
 void node::log_dump() {

@@ -28,9 +28,9 @@ namespace posthorn {
 /// undone in a certain order by hand; destruction ends everything.
 class node {
 public:
-  /// Opens the store, takes the leases, spawns the actors and listens. `reread`
-  /// loads the configuration again for a reload, on any thread. Errors: those
-  /// of open_lmdb() and listen().
+  /// Opens the store, joins those who share it, spawns the actors and listens.
+  /// `reread` loads the configuration again for a reload, on any thread.
+  /// Errors: those of open_lmdb() and listen().
   static caf::expected<std::unique_ptr<node>>
   start(loaded what, std::function<loaded()> reread);
 
@@ -45,8 +45,9 @@ public:
   /// the log. May be called from any thread; reloads follow each other.
   reload_report reload();
 
-  /// Refuses transactions from now on, and waits until what is open has been
-  /// answered, at most drain_timeout.
+  /// Leaves the cluster: refuses transactions from now on (or, on a socket that
+  /// was passed to it, leaves connections to others), and waits until what is
+  /// open has been answered and given back, at most drain_timeout.
   void drain();
 
   /// Writes the actor dump to the log, a line an actor.
@@ -69,12 +70,18 @@ private:
   /// then nothing has changed.
   caf::error take_services(loaded what, reload_report& done);
 
-  /// The services of `setup_`, enrolled and leased, with the actors that
-  /// `running` has already; the others are spawned.
+  /// This node's session. Errors: lease_held (a process runs under its name).
+  caf::expected<session> open_session();
+  /// Spawns the cluster actor, which takes the leases.
+  void join(session_no mine, std::chrono::milliseconds opened,
+            const directory_ptr& services);
+
+  /// The services of `setup_`, enrolled, with the actors that `running` has
+  /// already; the others are spawned, and stand by until they get a lease.
   caf::expected<directory_ptr> make_directory();
   /// Gives the directory what decides on the catch-all feed.
   caf::error add_interest(directory& to) const;
-  service_actor spawn_service(claim who, service_config_ptr config);
+  service_actor spawn_service(service_no number, service_config_ptr config);
   caf::expected<std::shared_ptr<const feed_directory>>
   make_feeds(const directory& services) const;
 
@@ -92,6 +99,9 @@ private:
   courier_actor courier_;
   intake_actor intake_;
   metrics_actor metrics_;
+  cluster_actor cluster_;
+  cluster_board_ptr cluster_board_ = std::make_shared<cluster_board>();
+  cluster_listener watch_;
   /// By service id.
   std::map<std::string, service_actor> running_;
   std::unique_ptr<feed_api> feeds_;

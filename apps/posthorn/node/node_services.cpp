@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's services: enrolled, spawned, listed, replaced by a reload.
+#include "actors/cluster/cluster.hpp"
 #include "actors/service/service.hpp"
 #include "actors/sorter/namespaces.hpp"
 #include "apps/posthorn/node/node.hpp"
+#include "apps/posthorn/version.hpp"
 
-#include <caf/exit_reason.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
@@ -17,8 +18,12 @@ namespace posthorn {
 
 namespace {
 
-std::string lease_name(const std::string& id) {
-  return "service/" + id;
+/// How long the store may take to write at a start or a reload.
+constexpr std::chrono::milliseconds store_patience{30'000};
+
+/// Whether anything is sent to the service.
+bool is_delivered(const service_config_ptr& config) {
+  return config->registration.url.has_value();
 }
 
 /// Each actor has its own generator: they run on different threads.
@@ -30,43 +35,69 @@ std::function<double()> make_spread() {
 
 } // namespace
 
+caf::expected<session> node::open_session() {
+  std::vector<std::string> ids;
+  for (const auto& config : setup_.services)
+    if (is_delivered(config))
+      ids.push_back(config->registration.id);
+  session_request asked;
+  asked.node = setup_.config.name;
+  asked.ttl = setup_.config.lease_ttl;
+  if (setup_.config.cluster)
+    asked.address = to_string(setup_.config.cluster->advertise);
+  asked.version = version;
+  asked.services = services_digest(std::move(ids));
+  caf::scoped_actor self{*sys_};
+  caf::expected<session> result{session{}};
+  self
+    ->request(writer_, caf::duration{store_patience},
+              storage::open_session{std::move(asked)})
+    .receive([&](session& x) { result = std::move(x); },
+             [&](caf::error& why) { result = std::move(why); });
+  return result;
+}
+
+void node::join(session_no mine, std::chrono::milliseconds opened,
+                const directory_ptr& services) {
+  cluster_wiring wiring;
+  wiring.store = store_;
+  wiring.writer = writer_;
+  wiring.sorter = sorter_;
+  wiring.services = services;
+  wiring.self.node = setup_.config.name;
+  wiring.self.ttl = setup_.config.lease_ttl;
+  if (setup_.config.cluster)
+    wiring.self.address = to_string(setup_.config.cluster->advertise);
+  wiring.self.version = version;
+  wiring.session = mine;
+  wiring.opened = opened;
+  wiring.poll_interval = setup_.config.sorter.poll_interval;
+  cluster_ = sys_->spawn<caf::detached>(cluster, census_, std::move(wiring));
+}
+
 caf::expected<directory_ptr> node::make_directory() {
   storage::enroll ids;
-  std::vector<storage::mutation> work;
   for (const auto& config : setup_.services)
     ids.ids.push_back(config->registration.id);
-  work.emplace_back(ids);
-  // A lease is taken where an actor is to be spawned.
-  std::vector<service_config_ptr> starting;
-  for (const auto& config : setup_.services) {
-    const auto& id = config->registration.id;
-    if (!config->registration.url || running_.count(id) > 0)
-      continue;
-    starting.push_back(config);
-    work.emplace_back(
-      storage::take_lease{{lease_name(id), setup_.config.name,
-                           std::chrono::milliseconds{10'000}, 0}});
-  }
+  // Not by the store itself: writing belongs to one actor.
   caf::scoped_actor self{*sys_};
-  auto answers = store_->commit(work);
-  for (auto& answer : answers)
-    if (!answer)
-      return std::move(answer.error());
-  const auto& numbers = std::get<storage::enrolled>(*answers[0]).numbers;
+  caf::expected<storage::enrolled> given{storage::enrolled{}};
+  self->request(writer_, caf::duration{store_patience}, std::move(ids))
+    .receive([&](storage::enrolled& x) { given = std::move(x); },
+             [&](caf::error& why) { given = std::move(why); });
+  if (!given)
+    return std::move(given.error());
   auto result = std::make_shared<directory>();
-  std::size_t granted = 0;
   for (std::size_t i = 0; i < setup_.services.size(); ++i) {
     const auto& config = setup_.services[i];
     const auto& id = config->registration.id;
-    if (granted < starting.size() && starting[granted] == config) {
-      const auto& mine = std::get<lease>(*answers[1 + granted]);
-      running_[id] = spawn_service({numbers[i], mine.epoch}, config);
-      ++granted;
-    }
+    const auto number = given->numbers[i];
+    if (is_delivered(config) && running_.count(id) == 0)
+      running_[id] = spawn_service(number, config);
     // A reload may have taken its url away; the actor is ended after this.
     const auto actor
-      = config->registration.url ? running_.find(id) : running_.end();
-    result->add({numbers[i], id, config,
+      = is_delivered(config) ? running_.find(id) : running_.end();
+    result->add({number, id, config,
                  actor != running_.end() ? actor->second : service_actor{}});
   }
   // What was configured once may still have a queue.
@@ -119,9 +150,10 @@ caf::error node::add_interest(directory& to) const {
   return {};
 }
 
-service_actor node::spawn_service(claim who, service_config_ptr config) {
+service_actor node::spawn_service(service_no number,
+                                  service_config_ptr config) {
   service_wiring wiring;
-  wiring.who = who;
+  wiring.who = {number, 0};
   wiring.config = std::move(config);
   wiring.writer = writer_;
   wiring.courier = courier_;
@@ -209,11 +241,12 @@ caf::error node::take_services(loaded what, reload_report& done) {
     }
     spdlog::info("service/{}: no longer configured, its queue is kept",
                  i->first);
-    caf::anon_send_exit(i->second, caf::exit_reason::user_shutdown);
+    // The cluster actor ends it, once its lease is given back.
     i = running_.erase(i);
     ++done.stopped;
   }
   caf::anon_send(sorter_, *services);
+  caf::anon_send(cluster_, *services);
   feeds_->replace(std::move(*feeds));
   admin_->replace(*services);
   return {};

@@ -59,6 +59,8 @@ class Node:
         self.catch_all = catch_all
         self.settings = settings or {}
         self.process: subprocess.Popen | None = None
+        # Descriptors that its process inherits.
+        self.pass_fds: tuple[int, ...] = ()
         # The end of the log, kept when the directory has been removed.
         self.last_log = ""
         self.write()
@@ -127,6 +129,7 @@ class Node:
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
+                pass_fds=self.pass_fds,
             )
         if ready:
             self.wait_ready()

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/lmdb/locks.hpp"
+
+#include "messages/errors.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <utility>
+
+namespace posthorn::storage::lmdb {
+
+namespace {
+
+struct flock whole_file(short type) {
+  struct flock result {};
+
+  result.l_type = type;
+  result.l_whence = SEEK_SET;
+  return result;
+}
+
+caf::error failure(const std::filesystem::path& where, const char* doing) {
+  return fault(ec::store_failed, "store " + where.string() + ": " + doing + ": "
+                                   + std::strerror(errno));
+}
+
+std::string line_in(int file) {
+  char text[32] = {};
+  auto size = pread(file, text, sizeof(text) - 1, 0);
+  std::string result{text, size > 0 ? static_cast<std::size_t>(size) : 0};
+  if (auto end = result.find('\n'); end != std::string::npos)
+    result.resize(end);
+  return result.empty() ? "unknown" : result;
+}
+
+/// The state letter of /proc/<pid>/stat, or 0.
+char state_of(pid_t process) {
+  std::ifstream file{"/proc/" + std::to_string(process) + "/stat"};
+  std::string line;
+  std::getline(file, line);
+  // The name in front, in parentheses, may hold anything.
+  auto end = line.rfind(')');
+  return end != std::string::npos && end + 2 < line.size() ? line[end + 2] : 0;
+}
+
+} // namespace
+
+// -- node_locks ---------------------------------------------------------------
+
+node_locks::node_locks(std::filesystem::path directory)
+  : directory_{std::move(directory)} {
+  // nop
+}
+
+node_locks::~node_locks() {
+  for (auto& [name, file] : ours_)
+    close(file);
+}
+
+std::filesystem::path node_locks::path_of(std::string_view name) const {
+  std::string file = "node-";
+  file.append(name).append(".lock");
+  return directory_ / file;
+}
+
+caf::error node_locks::take(const std::string& name) {
+  std::lock_guard guard{guard_};
+  if (ours_.count(name) > 0)
+    return {};
+  auto path = path_of(name);
+  auto file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0)
+    return failure(path, "cannot open");
+  // Of the open file, not of the process: two stores of one process exclude
+  // each other, too, and looking at it does not take it.
+  auto lock = whole_file(F_WRLCK);
+  if (fcntl(file, F_OFD_SETLK, &lock) != 0) {
+    auto held = errno == EAGAIN || errno == EACCES;
+    auto why = held ? fault(ec::lease_held,
+                            "node " + name + ": process " + line_in(file)
+                              + " runs under this name; give each node of a "
+                                "store a name of its own (name, --name)")
+                    : failure(path, "cannot lock");
+    close(file);
+    return why;
+  }
+  // On a full disk the process id may be missing; the lock holds all the same.
+  auto holder = std::to_string(getpid()) + "\n";
+  if (ftruncate(file, 0) == 0)
+    (void)!pwrite(file, holder.data(), holder.size(), 0);
+  ours_.emplace(name, file);
+  return {};
+}
+
+void node_locks::give(std::string_view name) {
+  std::lock_guard guard{guard_};
+  if (auto found = ours_.find(name); found != ours_.end()) {
+    close(found->second);
+    ours_.erase(found);
+  }
+}
+
+bool node_locks::is_held(std::string_view name) const {
+  {
+    std::lock_guard guard{guard_};
+    if (ours_.find(name) != ours_.end())
+      return true;
+  }
+  auto file = open(path_of(name).c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0)
+    return errno != ENOENT;
+  auto lock = whole_file(F_WRLCK);
+  auto failed = fcntl(file, F_OFD_GETLK, &lock) != 0;
+  close(file);
+  return failed || lock.l_type != F_UNLCK;
+}
+
+// -- writer_lock --------------------------------------------------------------
+
+writer_lock::writer_lock(const std::filesystem::path& directory)
+  : path_{directory / "write.lock"}, file_{open(path_.c_str(),
+                                                O_RDWR | O_CREAT | O_CLOEXEC,
+                                                0600)} {
+  // nop
+}
+
+writer_lock::~writer_lock() {
+  if (file_ >= 0)
+    close(file_);
+}
+
+caf::error writer_lock::lock() {
+  // Of the process, since only such a lock tells others who holds it.
+  auto lock = whole_file(F_WRLCK);
+  while (fcntl(file_, F_SETLKW, &lock) != 0)
+    if (errno != EINTR)
+      return failure(path_, "cannot lock");
+  return {};
+}
+
+void writer_lock::unlock() {
+  auto lock = whole_file(F_UNLCK);
+  (void)fcntl(file_, F_SETLK, &lock);
+}
+
+std::string writer_lock::end_stopped_holder() const {
+  auto lock = whole_file(F_WRLCK);
+  if (fcntl(file_, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK
+      || lock.l_pid <= 1)
+    return {};
+  auto state = state_of(lock.l_pid);
+  if (state != 'T' && state != 't')
+    return {};
+  auto process = std::to_string(lock.l_pid);
+  if (kill(lock.l_pid, SIGKILL) != 0)
+    return "process " + process
+           + " is stopped in the middle of a commit, which keeps all others "
+             "from writing, and cannot be killed: "
+           + std::strerror(errno);
+  return "killed process " + process
+         + ": it was stopped in the middle of a commit, which kept all others "
+           "from writing";
+}
+
+} // namespace posthorn::storage::lmdb

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Locks that tell the processes of one store from each other. The kernel frees
+// them when a process ends, however it ends.
+#pragma once
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace posthorn::storage::lmdb {
+
+/// `<directory>/node-<name>.lock`, held by the process that runs under a node's
+/// name: who finds it free knows that the process is dead, without waiting for
+/// its session to run out. Any thread.
+class node_locks {
+public:
+  explicit node_locks(std::filesystem::path directory);
+  node_locks(const node_locks&) = delete;
+  node_locks& operator=(const node_locks&) = delete;
+  ~node_locks();
+
+  /// Takes a name's lock; fine when it is ours already. Errors: lease_held
+  /// (names the process), store_failed.
+  caf::error take(const std::string& name);
+
+  /// Gives a lock back; fine when it is not ours.
+  void give(std::string_view name);
+
+  /// Whether some process, this one included, holds a name's lock. Where that
+  /// cannot be found out: yes.
+  bool is_held(std::string_view name) const;
+
+private:
+  std::filesystem::path path_of(std::string_view name) const;
+
+  std::filesystem::path directory_;
+  mutable std::mutex guard_;
+  /// By name: the file of a lock that is ours.
+  std::map<std::string, int, std::less<>> ours_;
+};
+
+/// `<directory>/write.lock`, held during each commit: it names who writes,
+/// which LMDB's own lock does not. A process that is stopped (SIGSTOP) while it
+/// writes would keep all others from writing until it goes on.
+class writer_lock {
+public:
+  explicit writer_lock(const std::filesystem::path& directory);
+  writer_lock(const writer_lock&) = delete;
+  writer_lock& operator=(const writer_lock&) = delete;
+  ~writer_lock();
+
+  /// Waits for it. Errors: store_failed.
+  caf::error lock();
+  void unlock();
+
+  /// Kills the process that holds the lock if it is stopped. Nothing else lets
+  /// the others write again: what it has begun can neither be finished nor
+  /// undone by them while it may go on. Answers what was done, or an empty
+  /// line. Any thread.
+  std::string end_stopped_holder() const;
+
+private:
+  std::filesystem::path path_;
+  int file_ = -1;
+};
+
+} // namespace posthorn::storage::lmdb

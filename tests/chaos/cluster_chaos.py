@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does random things to three nodes on one store under load, and has the checker
+judge the logs.
+
+    cluster_chaos.py --posthorn BINARY [--events 14] [--seed S] [--json] [--keep]
+
+Eight services, two of them on the catch-all feed; the feeds retry like a
+homeserver, each time at another node. The events: kill -9, a freeze (SIGSTOP) of
+half to three ttls, an orderly leave, and for who is away the way back. At least
+one node is up and not frozen all the time. After each event it is measured how
+long it takes until every lease is with a node that is up. After the last one all
+is settled, and checker.py decides. A node that was frozen inside a commit is
+ended by the others (docs/operations.md) and comes back like one that was killed.
+
+Exit code 0 when every promise was kept, else 1; the directory with all logs is
+kept then (or with --keep) and named.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+
+from harness import Feed, Receiver, Service, answers  # noqa: E402
+from harness.cluster import TTL, Cluster, wait  # noqa: E402
+
+SETTINGS = {
+    "sorter": {"poll_interval": "20ms"},
+    "recovery": {"initial_backoff": "20ms", "max_backoff": "200ms", "jitter": True},
+    "delivery": {"timeout": "5s"},
+}
+CATCH_ALL = ["log", "archive"]
+
+
+class Roving(Feed):
+    """A feed that goes to another node with each try."""
+
+    def __init__(self, ports: list[int], service: str | None, token: str, rng):
+        super().__init__(ports[0], service, token)
+        self.ports = ports
+        self.rng = rng
+
+    def put(self, txn_id: str, body: bytes, **how):
+        self.close()
+        self.port = self.rng.choice(self.ports)
+        return super().put(txn_id, body, **how)
+
+    def request(self, method, path, body=None, token="", headers=None):
+        # A frozen node accepts a connection and says nothing.
+        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        return super().request(method, path, body, token, headers)
+
+
+class Load(threading.Thread):
+    """One feed that sends until it is told to stop."""
+
+    def __init__(self, feed: Feed, name: str, seed: str):
+        super().__init__(name=name)
+        self.feed = feed
+        self.error: Exception | None = None
+        self.stopping = threading.Event()
+        self._rng = random.Random(seed)
+        self._count = 0
+
+    def run(self) -> None:
+        try:
+            while not self.stopping.is_set():
+                size = 1 if self._rng.random() < 0.5 else self._rng.randint(2, 30)
+                self.feed.send([self._event() for _ in range(size)], seconds=120)
+                time.sleep(self._rng.uniform(0, 0.03))
+        except Exception as why:  # pylint: disable=broad-except
+            self.error = why
+
+    def _event(self) -> bytes:
+        self._count += 1
+        return (
+            f'{{"event_id":"${self.name}-{self._count}","type":"m.room.message",'
+            f'"room_id":"!room:example.org","sender":"@alice:example.org",'
+            f'"content":{{"body":"\\u00e9{"x" * self._rng.randint(0, 800)}"}}}}'
+        ).encode()
+
+
+class ClusterChaos:
+    """One run."""
+
+    def __init__(self, seed: int, events: int):
+        self.events = events
+        self.rng = random.Random(seed)
+        self.receivers = {
+            **{f"swift{i}": Receiver() for i in range(4)},
+            "slow": Receiver(answers.delay(0.04)),
+            "slower": Receiver(answers.delay(0.1)),
+            "log": Receiver(),
+            "archive": Receiver(answers.delay(0.01)),
+        }
+        services = [
+            Service(name, one.url, rooms=["!room:.*"] if name in CATCH_ALL else [])
+            for name, one in self.receivers.items()
+        ]
+        self.nodes = Cluster("abc", services, SETTINGS, catch_all=True)
+        ports = [one.port for one in self.nodes.nodes.values()]
+        self.loads = []
+        for name in [*self.receivers, "all"]:
+            if name in CATCH_ALL:
+                continue
+            token = "hs_catch_all" if name == "all" else f"hs_{name}"
+            where = None if name == "all" else name
+            rng = random.Random(f"ports {name} {seed}")
+            feed = Roving(ports, where, token, rng)
+            self.loads.append(Load(feed, name, f"{name} {seed}"))
+        self.frozen: set[str] = set()
+        self.counts: dict[str, int] = {}
+        self.takeovers: dict[str, list[float]] = {}
+        self.ended_frozen = 0
+        self.failures: list[str] = []
+
+    # -- events ----------------------------------------------------------------
+
+    def up(self) -> list[str]:
+        return [one for one in self.nodes.alive() if one not in self.frozen]
+
+    def run(self) -> dict:
+        began = time.monotonic()
+        self.nodes.start()
+        self.nodes.wait_settled("abc")
+        for one in self.loads:
+            one.start()
+        try:
+            for _ in range(self.events):
+                time.sleep(self.rng.uniform(0, 0.6))
+                self._event()
+            took = time.monotonic() - began
+            self._settle()
+        except AssertionError as why:
+            self.failures.append(str(why)[:4_000])
+        finally:
+            for one in self.loads:
+                one.stopping.set()
+            for one in self.nodes.nodes.values():
+                one.kill()
+        verdict = self._judge()
+        every = [x for one in self.takeovers.values() for x in one]
+        return {
+            "kept": verdict["kept"] and not self.failures,
+            "events": self.events,
+            **{f"events_{key}": value for key, value in sorted(self.counts.items())},
+            "ended_while_frozen_in_a_commit": self.ended_frozen,
+            "seconds": round(time.monotonic() - began, 1),
+            "ttl_ms": round(1_000 * TTL),
+            "takeover_ms_median": round(1_000 * statistics.median(every or [0])),
+            "takeover_ms_max": round(1_000 * max(every, default=0)),
+            **{
+                f"takeover_ms_max_{key}": round(1_000 * max(value))
+                for key, value in sorted(self.takeovers.items())
+            },
+            "feed_retries": sum(one.feed.retries for one in self.loads),
+            **{key: value for key, value in verdict.items() if key != "kept"},
+            "failures": self.failures,
+        }
+
+    def _event(self) -> None:
+        up = self.up()
+        away = [one for one in self.nodes.nodes if one not in self.nodes.alive()]
+        away = [one for one in away if one not in self.frozen]
+        choices = []
+        if len(up) > 1:
+            choices += ["kill", "freeze", "leave"]
+        if self.frozen:
+            choices += ["thaw"] * 2
+        if away:
+            choices += ["join"] * 2
+        what = self.rng.choice(choices)
+        self.counts[what] = self.counts.get(what, 0) + 1
+        if what == "join":
+            return self.nodes.start(self.rng.choice(away))
+        if what == "thaw":
+            return self._thaw(self.rng.choice(sorted(self.frozen)))
+        name = self.rng.choice(up)
+        if what == "kill":
+            self.nodes[name].kill()
+        elif what == "leave":
+            code = self.nodes[name].stop()
+            if code != 0:
+                self.failures.append(f"SIGTERM: exit code {code}")
+        else:
+            self.frozen.add(name)
+            self.nodes.stop_process(name)
+        self._measure(what)
+
+    def _thaw(self, name: str) -> None:
+        self.frozen.remove(name)
+        if self.nodes[name].process.poll() is not None:
+            self.ended_frozen += 1
+            self.nodes[name].kill()
+            return
+        self.nodes.continue_process(name)
+
+    def _measure(self, what: str) -> None:
+        """How long until every lease is with a node that is up. A freeze lasts
+        for some time beyond that."""
+        left = set(self.up())
+        asked = sorted(left)[0]
+
+        def taken_over() -> bool:
+            return (
+                set(self.nodes.owners(asked).values()) <= left
+                and self.nodes.sorter(asked) in left
+            )
+
+        took = wait(taken_over, 20, f"taken over after {what}", self._explain)
+        self.takeovers.setdefault(what, []).append(took)
+        if what == "freeze":
+            time.sleep(self.rng.uniform(0, 1.5 * TTL))
+
+    def _explain(self) -> str:
+        lines = [f"up {self.up()} frozen {sorted(self.frozen)}"]
+        for name, one in self.nodes.nodes.items():
+            lines.append(f"-- {name}: {one.log[-1_000:]}")
+        return "\n".join(lines)
+
+    # -- the end ---------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """All nodes are back, nothing new is sent: all must be delivered."""
+        for name in sorted(self.frozen):
+            self._thaw(name)
+        away = [one for one in self.nodes.nodes if one not in self.nodes.alive()]
+        if away:
+            self.nodes.start("".join(away))
+        for one in self.receivers.values():
+            one.default = answers.status(200)
+        for one in self.loads:
+            one.stopping.set()
+        for one in self.loads:
+            one.join()
+            if one.error is not None:
+                self.failures.append(f"feed {one.name}: {one.error}")
+        self.nodes.wait_settled("abc", 30)
+        node = self.nodes["a"]
+        for name in self.receivers:
+            node.wait_pending(name, 0)
+            feed = "all" if name in CATCH_ALL else name
+            sent = next(one for one in self.loads if one.name == feed).feed.sent
+            if sent:
+                last = json.loads(sent[-1].events[-1])["event_id"]
+                self.receivers[name].wait_delivered(last)
+
+    def _judge(self) -> dict:
+        feeds = os.path.join(self.nodes.data, "feeds.jsonl")
+        received = os.path.join(self.nodes.data, "receivers.jsonl")
+        with open(feeds, "w", encoding="utf-8") as file:
+            for one in self.loads:
+                to = CATCH_ALL if one.name == "all" else [one.name]
+                file.writelines(f"{l}\n" for l in one.feed.log_lines(one.name, to))
+        with open(received, "w", encoding="utf-8") as file:
+            for name, receiver in self.receivers.items():
+                for one in receiver.transactions:
+                    file.write(one.log_line(name) + "\n")
+        done = subprocess.run(
+            [sys.executable, os.path.join(HERE, "checker.py")]
+            + ["--feeds", feeds, "--receivers", received]
+            + ["--max-repeats", str(self.events)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode not in (0, 1) or not done.stdout:
+            self.failures.append(f"the checker ended with {done.returncode}")
+            return {"kept": False}
+        return json.loads(done.stdout)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--posthorn", help="the binary; default: $POSTHORN")
+    parser.add_argument("--events", type=int, default=14)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--json", action="store_true", help="one line of figures only")
+    parser.add_argument("--keep", action="store_true", help="keep the logs")
+    arguments = parser.parse_args()
+    if arguments.posthorn:
+        os.environ["POSTHORN"] = os.path.abspath(arguments.posthorn)
+    print(f"cluster_chaos: --seed {arguments.seed}", file=sys.stderr, flush=True)
+    chaos = ClusterChaos(arguments.seed, arguments.events)
+    figures = {"seed": arguments.seed, **chaos.run()}
+    kept = figures["kept"]
+    if kept and not arguments.keep:
+        chaos.nodes.remove()
+    else:
+        print(f"logs: {chaos.nodes.data}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(figures))
+    else:
+        for key, value in figures.items():
+            print(f"{key:30} {value}")
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
