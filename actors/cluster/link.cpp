@@ -309,8 +309,11 @@ link_actor::behavior_type link_to(link_self* self, const census_ptr& all,
     if (state.gate && what.source == state.gate.address())
       state.go_down(lost_text(what.reason));
   });
-  self->delayed_send(self, state.dials() ? milliseconds{0} : turn_patience,
-                     dial_atom::value, ++state.attempt);
+  const auto number = ++state.attempt;
+  if (state.dials())
+    self->send(self, dial_atom::value, number);
+  else
+    self->delayed_send(self, turn_patience, dial_atom::value, number);
   return state.dialling();
 }
 
