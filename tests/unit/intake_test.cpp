@@ -96,8 +96,12 @@ TEST_CASE(
   {
     appending aut{sys, disk};
     const auto what = std::make_shared<const batch>();
-    CHECK(is(aut.take(what, std::chrono::milliseconds{0}), ec::overloaded));
-    CHECK(aut.take(what, std::chrono::minutes{1}) == caf::error{});
+    const auto late = aut.take(what, std::chrono::milliseconds{0});
+    REQUIRE_FALSE(late);
+    CHECK(is(late.error(), ec::overloaded));
+    const auto taken = aut.take(what, std::chrono::minutes{1});
+    REQUIRE(taken);
+    CHECK(taken->position == 2);
   }
   caf::anon_send_exit(disk, caf::exit_reason::user_shutdown);
 }
