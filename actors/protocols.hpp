@@ -82,7 +82,7 @@ using pool_actor = caf::typed_actor<
   // Errors: store_failed, store_corrupt.
   caf::replies_to<peek_atom>::with<pool_page_ptr>>;
 
-/// Is told which services got something to deliver that have no actor here.
+/// Is told which services got something to deliver.
 using elsewhere_listener = caf::typed_actor<caf::reacts_to<service_ids_ptr>>;
 
 /// Decides for whom each item is. One in the cluster at a time, by its lease.
@@ -94,7 +94,7 @@ using sorter_actor = caf::typed_actor<
   // This node sorts from now on, or not any more. What is known of rooms is
   // read anew.
   caf::reacts_to<tenure>,
-  // Whom to tell about services that are delivered elsewhere.
+  // Whom to tell about services that other nodes deliver to.
   caf::reacts_to<elsewhere_listener>,
   // Stores what was true of rooms before the feed told of them, between two
   // pages: the sorter decides by it from the next page on. Its own epoch is
@@ -251,8 +251,8 @@ using links_actor = caf::typed_actor<
   caf::reacts_to<peer_list_ptr>,
   // Another node has connected.
   caf::reacts_to<greeting>,
-  // These services got something and are delivered elsewhere: tells the other
-  // nodes, what comes at once in one message.
+  // These services got something: tells the other nodes, what comes at once in
+  // one message.
   caf::reacts_to<service_ids_ptr>,
   // Has the node that delivers to a service carry out an order. Always
   // answered, in at most order_patience (actors/cluster/link.hpp).

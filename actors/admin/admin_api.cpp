@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/admin/admin_api.hpp"
 
+#include "actors/admin/json_answer.hpp"
 #include "actors/admin/openapi.hpp"
 #include "actors/admin/room_lines.hpp"
-#include "actors/cluster/link.hpp"
 #include "actors/intake/matrix_error.hpp"
 #include "actors/metrics/figures.hpp"
 
 #include <caf/scoped_actor.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -19,9 +18,6 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::system_clock;
-
-/// How long an actor may take to answer the admin API.
-constexpr std::chrono::milliseconds patience{5'000};
 
 /// A page of events may have to be sorted first, and the disk be waited for.
 constexpr std::chrono::milliseconds import_patience{25'000};
@@ -39,13 +35,6 @@ json timestamp(system_clock::time_point when) {
   return seconds(when.time_since_epoch());
 }
 
-void set_json(httplib::Response& response, const json& body, int status = 200) {
-  response.status = status;
-  response.set_content(
-    body.dump(-1, ' ', false, json::error_handler_t::replace),
-    "application/json");
-}
-
 bool is_local(const std::string& address) {
   return address == "unix" || address == "::1" || address.starts_with("127.")
          || address.starts_with("::ffff:127.");
@@ -59,16 +48,6 @@ json findings_json(const std::vector<reload_finding>& all) {
                       {"field", one.field},
                       {"text", one.text}});
   return result;
-}
-
-std::optional<order::verb> verb_of(const std::string& word) {
-  if (word == "retry")
-    return order::verb::retry;
-  if (word == "pause")
-    return order::verb::pause;
-  if (word == "resume")
-    return order::verb::resume;
-  return std::nullopt;
 }
 
 const char* state_of(const service_row& row) {
@@ -213,84 +192,6 @@ void admin_api::list_services(const std::string& id,
   set_json(response, services_json(*rows).front());
 }
 
-service_actor admin_api::service_here(const std::string& id) const {
-  const auto known = services();
-  const auto found = known->by_id.find(id);
-  return found == known->by_id.end() ? service_actor{}
-                                     : known->services[found->second].actor;
-}
-
-void admin_api::order(const std::string& id, const std::string& verb,
-                      httplib::Response& response) {
-  const auto what = verb_of(verb);
-  if (!what)
-    return set_matrix_error(response, 404, "M_UNRECOGNIZED",
-                            "no such order: '" + verb
-                              + "' (retry, pause or resume)");
-  const bool known = services()->by_id.count(id) > 0;
-  const auto actor = service_here(id);
-  if (!actor && links_)
-    return order_elsewhere({id, *what}, known, response);
-  if (!known)
-    return set_matrix_error(response, 404, "M_NOT_FOUND",
-                            "no service '" + id + "'");
-  if (!actor)
-    return set_matrix_error(response, 409, "M_UNKNOWN",
-                            "nothing is sent to service '" + id
-                              + "': it has no url or is not configured");
-  caf::scoped_actor self{sys_};
-  caf::error failed;
-  json done{{"id", id}};
-  const auto on_error = [&](caf::error& why) { failed = std::move(why); };
-  if (*what == order::verb::retry) {
-    self->request(actor, caf::duration{patience}, retry_atom::value)
-      .receive([&](bool attempted) { done["attempted"] = attempted; },
-               on_error);
-  } else {
-    const bool stop = *what == order::verb::pause;
-    self->request(actor, caf::duration{patience}, pause_atom::value, stop)
-      .receive([&](const storage::nothing_more&) { done["paused"] = stop; },
-               on_error);
-  }
-  if (failed)
-    return set_matrix_error(response, 503, "M_UNKNOWN",
-                            "service '" + id
-                              + "' did not answer: " + text_of(failed));
-  spdlog::info("admin: {} {}", verb, id);
-  set_json(response, done);
-}
-
-void admin_api::order_elsewhere(const posthorn::order& what, bool known,
-                                httplib::Response& response) {
-  order_outcome done;
-  caf::scoped_actor self{sys_};
-  self->request(links_, caf::duration{order_patience + answer_patience}, what)
-    .receive([&](order_outcome& x) { done = std::move(x); },
-             [&](const caf::error& why) { done.problem = text_of(why); });
-  if (done.found && !done.problem.empty())
-    return set_matrix_error(response, 503, "M_UNKNOWN",
-                            "node " + done.node + ": " + done.problem);
-  if (done.found) {
-    json answer{{"id", what.service}, {"node", done.node}};
-    if (what.what == order::verb::retry)
-      answer["attempted"] = done.attempted;
-    else
-      answer["paused"] = what.what == order::verb::pause;
-    return set_json(response, answer);
-  }
-  // Whoever could not be asked may be the one that delivers to it.
-  if (!done.problem.empty())
-    return set_matrix_error(response, 503, "M_UNKNOWN",
-                            "no node that answers delivers to service '"
-                              + what.service + "'; " + done.problem);
-  if (known)
-    return set_matrix_error(response, 409, "M_UNKNOWN",
-                            "no node delivers to service '" + what.service
-                              + "' now, or it has no url");
-  set_matrix_error(response, 404, "M_NOT_FOUND",
-                   "no service '" + what.service + "' on any node");
-}
-
 std::string admin_api::state() const {
   return wiring_.not_ready().value_or("ready");
 }
@@ -301,8 +202,13 @@ std::chrono::milliseconds admin_api::uptime() const {
 }
 
 dump_sources admin_api::sources() const {
-  return {wiring_.node, wiring_.version, wiring_.metrics,
-          links_,       board_,          [this] { return state(); },
+  return {wiring_.node,
+          wiring_.version,
+          wiring_.metrics,
+          links_,
+          board_,
+          [this] { return state(); },
+          [this] { return wiring_.cluster->others(); },
           started_};
 }
 

@@ -6,6 +6,7 @@
 #include "actors/admin/dump_report.hpp"
 #include "actors/admin/exposition.hpp"
 #include "actors/admin/reload_report.hpp"
+#include "actors/cluster/peer_watch.hpp"
 #include "actors/intake/credentials.hpp"
 #include "actors/intake/query_gate.hpp"
 #include "actors/protocols.hpp"
@@ -30,6 +31,8 @@ struct admin_wiring {
   std::string version;
   std::shared_ptr<const storage::store> store;
   metrics_actor metrics;
+  /// What the store tells of the cluster.
+  cluster_board_ptr cluster;
   /// Where the node's sums are counted.
   census_ptr all;
   sorter_actor sorter;
@@ -66,7 +69,10 @@ public:
 
   void handle(httplib::Request& request, httplib::Response& response);
 
-  /// The actor that delivers to a service, if one of this node does.
+  /// The service's actor of this node, which may be standing by.
+  service_actor actor_of(const std::string& id) const;
+
+  /// The actor that delivers to a service, if this node has the lease.
   service_actor service_here(const std::string& id) const;
 
   /// The actor dump of the whole cluster; the same as /admin/v1/actors.
@@ -86,7 +92,9 @@ private:
   void list_services(const std::string& id, httplib::Response& response) const;
   void order(const std::string& id, const std::string& verb,
              httplib::Response& response);
-  void order_elsewhere(const posthorn::order& what, bool known,
+  /// Has another node carry it out. False: none that delivers to the service
+  /// was found, and nothing is answered yet; `problem` says who did not answer.
+  bool order_elsewhere(const posthorn::order& what, std::string& problem,
                        httplib::Response& response);
   void show_store(httplib::Response& response) const;
   void import_rooms(const httplib::Request& request,

@@ -141,13 +141,23 @@ std::string text_of_field(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-} // namespace
+/// Adds the nodes that there are and that no link goes to.
+void add_unlinked(cluster_dump& to, const dump_sources& from) {
+  for (const auto& name : from.others()) {
+    const auto known = [&name](const auto& x) { return x->name == name; };
+    if (std::any_of(to.begin(), to.end(), known))
+      continue;
+    auto silent = std::make_shared<node_dump>();
+    silent->name = name;
+    silent->problem = from.links ? "it has no cluster.listen, or is new"
+                                 : "the node that was asked has no "
+                                   "cluster.listen";
+    to.push_back(std::move(silent));
+  }
+}
 
-cluster_dump gather_dump(caf::actor_system& sys, const dump_sources& from) {
-  caf::scoped_actor self{sys};
-  cluster_dump result{own_dump(self, from)};
-  if (!from.links)
-    return result;
+void ask_links(cluster_dump& result, caf::scoped_actor& self,
+               const dump_sources& from) {
   self->request(from.links, caf::duration{links_patience}, dump_atom::value)
     .receive(
       [&](cluster_dump& others) {
@@ -163,6 +173,16 @@ cluster_dump gather_dump(caf::actor_system& sys, const dump_sources& from) {
           result.push_back(std::move(silent));
         }
       });
+}
+
+} // namespace
+
+cluster_dump gather_dump(caf::actor_system& sys, const dump_sources& from) {
+  caf::scoped_actor self{sys};
+  cluster_dump result{own_dump(self, from)};
+  if (from.links)
+    ask_links(result, self, from);
+  add_unlinked(result, from);
   return result;
 }
 

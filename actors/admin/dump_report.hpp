@@ -29,6 +29,8 @@ struct dump_sources {
   link_board_ptr board;
   /// "ready", or why the node takes no transactions.
   std::function<std::string()> state;
+  /// Names of the other nodes that the store knows to be alive.
+  std::function<std::vector<std::string>()> others;
   /// When the node began.
   std::chrono::steady_clock::time_point started;
 };

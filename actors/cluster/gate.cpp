@@ -85,7 +85,7 @@ gate_actor::behavior_type gate(gate_self* self, const census_ptr& all,
         return fault(ec::too_large, "more services than one message may name");
       wire::woken_v1 result;
       for (const auto& id : x.services)
-        if (const auto whom = self->state.wiring.service_here(id)) {
+        if (const auto whom = self->state.wiring.actor_of(id)) {
           ++result.here;
           self->send(whom, wake_atom::value);
         }

@@ -22,7 +22,10 @@ struct gate_wiring {
   std::string address;
   /// Another node has said hello.
   std::function<void(const greeting&)> greeted;
-  /// The actor of this node that delivers to a service; invalid: none does.
+  /// The actor of this node for a service, which may be standing by; invalid
+  /// where it has none.
+  std::function<service_actor(const std::string& id)> actor_of;
+  /// The same, only where this node delivers to the service now.
   std::function<service_actor(const std::string& id)> service_here;
   /// "ready", or why not.
   std::function<std::string()> state;

@@ -26,7 +26,7 @@ struct peer {
 /// the node itself, which is left out.
 using peer_list_ptr = std::shared_ptr<const std::vector<peer>>;
 
-/// Ids of services that got something to deliver and have no actor here.
+/// Ids of services that got something to deliver.
 using service_ids_ptr = std::shared_ptr<const std::vector<std::string>>;
 
 /// What an operator wants of a service, wherever it is delivered.

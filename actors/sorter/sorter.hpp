@@ -73,7 +73,7 @@ struct sorter_state {
 
   sorter_self* self;
   sorter_wiring wiring;
-  /// Is told of services that have no actor here; may be invalid.
+  /// Is told which services got something; may be invalid.
   elsewhere_listener elsewhere;
   /// For the subjects of items: drawn anew at each start.
   std::uint64_t seed = 0;

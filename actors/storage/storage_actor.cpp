@@ -52,9 +52,8 @@ void storage_state::commit() {
 
 void storage_state::count(const storage::mutation& what,
                           const caf::expected<storage::reply>& result) const {
-  const auto* asked = std::get_if<storage::take_lease>(&what);
   if (result) {
-    if (asked)
+    if (std::holds_alternative<storage::take_lease>(what))
       all->sums().lease_taken();
     return;
   }

@@ -69,6 +69,7 @@ struct small_node {
     from.links = linked->actor();
     from.board = linked->board();
     from.state = [] { return std::string{"ready"}; };
+    from.others = [] { return std::vector<std::string>{"c"}; };
     from.started = std::chrono::steady_clock::now();
     return gather_dump(*sys, from);
   }
@@ -158,14 +159,16 @@ TEST_CASE("the dump of all nodes comes while every worker is busy") {
     const auto begin = std::chrono::steady_clock::now();
     got = b.dump();
     CHECK(std::chrono::steady_clock::now() - begin < 3'500ms);
-  } while ((got.size() != 2 || !got[1]->problem.empty())
+  } while ((got.size() != 3 || !got[1]->problem.empty())
            && std::chrono::steady_clock::now() < deadline);
   done.set_value();
-  REQUIRE(got.size() == 2);
+  REQUIRE(got.size() == 3);
   CHECK(got[0]->name == "b");
   CHECK(got[1]->name == "a");
   CHECK(got[1]->problem.empty());
   CHECK_FALSE(got[1]->actors.empty());
+  CHECK(got[2]->name == "c");
+  CHECK(got[2]->problem == "it has no cluster.listen, or is new");
 }
 
 TEST_CASE("an actor that gets no worker is shown as not answering") {

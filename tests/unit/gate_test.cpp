@@ -30,6 +30,7 @@ struct gate_rig : virtual_time {
     wiring.service_here = [this](const std::string& id) {
       return id == "tg" ? tg : service_actor{};
     };
+    wiring.actor_of = wiring.service_here;
     wiring.state = [] { return std::string{"ready"}; };
     wiring.uptime = [] { return std::chrono::milliseconds{5}; };
     wiring.greeted = [this](const greeting& who) { greeter = who.node; };

@@ -115,6 +115,23 @@ TEST_CASE_FIXTURE(fixture, "the pool is polled once a second") {
   CHECK(*log == 1);
 }
 
+TEST_CASE_FIXTURE(fixture, "the other nodes are told which services got "
+                           "something") {
+  start();
+  std::vector<std::string> told;
+  auto links = spawn([&told](elsewhere_listener::pointer) {
+    return elsewhere_listener::behavior_type{
+      [&told](const service_ids_ptr& ids) {
+        told.insert(told.end(), ids->begin(), ids->end());
+      }};
+  });
+  self->send(aut, links);
+  fill({entry(1, "irc", 3)});
+  run_for(1s);
+  CHECK(told == std::vector<std::string>{"irc"});
+  CHECK(*irc == 1);
+}
+
 TEST_CASE_FIXTURE(fixture, "a full page is followed by another at once") {
   start();
   fill({entry(1, "irc", 3)}, true);

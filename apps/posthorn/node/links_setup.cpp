@@ -125,26 +125,7 @@ node_links::start(caf::actor_system& sys, const census_ptr& all,
   return result;
 }
 
-void node_links::follow(caf::actor_system& sys, const cluster_actor& cluster) {
-  const auto tell = [to = links_](const cluster_view_ptr& now) {
-    auto peers = std::make_shared<std::vector<peer>>();
-    // Dead ones as well, for as long as the store knows of them: the dump says
-    // that they do not answer.
-    for (const auto& one : now->nodes)
-      if (!one.address.empty())
-        peers->push_back({one.name, one.address});
-    caf::anon_send(to, peer_list_ptr{std::move(peers)});
-  };
-  follower_ = sys.spawn(
-    [tell](cluster_listener::pointer) -> cluster_listener::behavior_type {
-      return {tell};
-    });
-  caf::anon_send(cluster, follower_);
-}
-
 node_links::~node_links() {
-  if (follower_)
-    caf::anon_send_exit(follower_, caf::exit_reason::user_shutdown);
   if (links_)
     caf::anon_send_exit(links_, caf::exit_reason::user_shutdown);
   if (!gate_)

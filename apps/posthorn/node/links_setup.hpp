@@ -35,9 +35,6 @@ public:
   node_links& operator=(const node_links&) = delete;
   ~node_links();
 
-  /// Links the nodes that the cluster actor tells of from now on.
-  void follow(caf::actor_system& sys, const cluster_actor& cluster);
-
   const links_actor& actor() const {
     return links_;
   }
@@ -56,7 +53,6 @@ private:
   link_board_ptr board_ = std::make_shared<link_board>();
   gate_actor gate_;
   links_actor links_;
-  cluster_listener follower_;
 };
 
 } // namespace posthorn

@@ -69,6 +69,7 @@ node::~node() {
   end(intake_);
   end(pool_);
   end(courier_);
+  end(watch_);
   end(metrics_);
   end(writer_);
 }
@@ -130,6 +131,7 @@ caf::error node::spawn_actors() {
   shown.store = store_;
   shown.metrics = metrics_;
   shown.all = census_;
+  shown.cluster = cluster_board_;
   shown.sorter = sorter_;
   shown.server_name = setup_.config.server_name;
   shown.writer = writer_;
@@ -160,6 +162,8 @@ caf::error node::open_links() {
   gate_wiring answers;
   answers.node = setup_.config.name;
   answers.version = version;
+  answers.actor_of
+    = [this](const std::string& id) { return admin_->actor_of(id); };
   answers.service_here
     = [this](const std::string& id) { return admin_->service_here(id); };
   answers.state = [this] { return admin_->state(); };
@@ -169,11 +173,13 @@ caf::error node::open_links() {
   if (!opened)
     return std::move(opened.error());
   links_ = std::move(*opened);
+  watch_ = sys_->spawn(peer_watch, census_, cluster_board_,
+                       links_ ? links_->actor() : links_actor{});
+  caf::anon_send(cluster_, watch_);
   if (!links_)
     return {};
   admin_->link(links_->actor(), links_->board());
   caf::anon_send(sorter_, elsewhere_listener{links_->actor()});
-  links_->follow(*sys_, cluster_);
   return {};
 }
 

@@ -100,6 +100,8 @@ private:
   intake_actor intake_;
   metrics_actor metrics_;
   cluster_actor cluster_;
+  cluster_board_ptr cluster_board_ = std::make_shared<cluster_board>();
+  cluster_listener watch_;
   /// By service id.
   std::map<std::string, service_actor> running_;
   std::unique_ptr<feed_api> feeds_;
