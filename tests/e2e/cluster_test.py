@@ -154,6 +154,9 @@ class Deaths(ClusterCase):
         with Stopped(nodes, "b"):
             for one in IDS:
                 nodes["a"].feed(one).send(numbered(2), seconds=10 * TTL)
+            # The last that "b" did may have been to pause it.
+            reply = nodes["a"].admin("POST", "/admin/v1/services/s7/resume")
+            self.assertEqual(200, reply.status, reply.body)
             self.check_each_got(2)
 
 

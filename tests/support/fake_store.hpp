@@ -61,6 +61,8 @@ public:
   mutable std::uint64_t lists = 0;
   /// By session: what take_calls answers, once.
   std::map<session_no, std::vector<service_call>> waiting_calls;
+  /// What a routing answers as delivered by other nodes.
+  std::vector<service_no> elsewhere;
   /// What was asked of owners.
   std::vector<storage::call> asked_of_owners;
   int unblocked = 0;
@@ -235,6 +237,7 @@ private:
     routed result;
     for (const auto& who : x.what->addressees)
       result.services.push_back(who.service);
+    result.elsewhere = elsewhere;
     return storage::reply{result};
   }
 

@@ -54,7 +54,6 @@ sorter_actor::behavior_type sorting(sorter_actor::pointer,
   return {
     [](arrived_atom) {},
     [](const directory_ptr&) {},
-    [](const elsewhere_listener&) {},
     [log](const tenure& x) {
       log->epochs.push_back(x.epoch);
       log->until = x.until;

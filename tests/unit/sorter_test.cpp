@@ -115,8 +115,8 @@ TEST_CASE_FIXTURE(fixture, "the pool is polled once a second") {
   CHECK(*log == 1);
 }
 
-TEST_CASE_FIXTURE(fixture, "the other nodes are told which services got "
-                           "something") {
+TEST_CASE_FIXTURE(fixture, "the other nodes are told which of their services "
+                           "got something") {
   start();
   std::vector<std::string> told;
   auto links = spawn([&told](elsewhere_listener::pointer) {
@@ -126,9 +126,10 @@ TEST_CASE_FIXTURE(fixture, "the other nodes are told which services got "
       }};
   });
   self->send(aut, links);
-  fill({entry(1, "irc", 3)});
+  store->elsewhere = {2};
+  fill({entry(1, "irc", 3), entry(2, "log", 1)});
   run_for(1s);
-  CHECK(told == std::vector<std::string>{"irc"});
+  CHECK(told == std::vector<std::string>{"log"});
   CHECK(*irc == 1);
 }
 
