@@ -28,6 +28,7 @@ void delivery_ring::add(std::string_view event_id) {
     slots_.push_back(made);
     return;
   }
+  forgot_ = true;
   slots_[oldest_] = made;
   oldest_ = (oldest_ + 1) % capacity_;
   for (; first_ < slots_[oldest_].transaction; ++first_)
@@ -51,7 +52,7 @@ std::vector<remembered_delivery> delivery_ring::find(std::string_view event_id,
 
 std::optional<std::chrono::system_clock::time_point>
 delivery_ring::reaches_to() const {
-  if (slots_.size() < capacity_ || first_ == 0)
+  if (!forgot_)
     return std::nullopt;
   return transactions_.front().when;
 }

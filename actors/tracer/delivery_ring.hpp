@@ -62,6 +62,7 @@ private:
   std::vector<slot> slots_;
   /// Once all slots are taken: the oldest one, to be overwritten next.
   std::size_t oldest_ = 0;
+  bool forgot_ = false;
   /// Those that slots tell of, the first one's number before them.
   std::deque<delivered> transactions_;
   std::uint64_t first_ = 0;
