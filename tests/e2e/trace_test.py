@@ -69,7 +69,7 @@ class Trace(NodeCase):
     def test_an_event_that_is_not_sorted_is_in_the_pool(self):
         receiver = self.receiver()
         node = self.node(
-            [Service("irc", receiver.url)], {"sorter": {"poll_interval": "1h"}}
+            [Service("irc", receiver.url)], {"sorter": {"poll_interval": "1m"}}
         )
         node.feed("irc").send([event("$kept/back+1")])
         (place,) = self.trace(node, "$kept/back+1")["pool"]
