@@ -84,7 +84,11 @@ census::~census() = default;
 
 void census::enlist(const actor_card_ptr& card) {
   std::lock_guard guard{mutex_};
-  std::erase_if(cards_, [](const auto& x) { return x.expired(); });
+  // Not each time: thousands of services are enlisted one after the other.
+  if (cards_.size() >= sweep_at_) {
+    std::erase_if(cards_, [](const auto& x) { return x.expired(); });
+    sweep_at_ = 2 * cards_.size() + 64;
+  }
   card->restarts = lives_[card->name]++;
   cards_.push_back(card);
 }

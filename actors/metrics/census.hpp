@@ -101,6 +101,8 @@ private:
   std::unique_ptr<figures> sums_;
   mutable std::mutex mutex_;
   std::vector<std::weak_ptr<actor_card>> cards_;
+  /// At so many cards those of actors that are gone are taken out.
+  std::size_t sweep_at_ = 64;
   /// How many actors of each name there were.
   std::map<std::string, std::uint64_t> lives_;
 };

@@ -91,8 +91,9 @@ struct service_state {
   /// Has the id of the transaction in hand given up, and another one cut.
   void recut(recut_reason why);
   /// Has the open transaction set aside, because of `reason`. The promise is
-  /// answered when that is stored, if it is one.
-  void bury(const std::string& txn_id, const std::string& reason,
+  /// answered when that is stored, if it is one. By value, since the
+  /// transaction that they are of is let go.
+  void bury(std::string txn_id, std::string reason,
             caf::typed_response_promise<skip_answer> promise = {});
   /// Waits, and attempts again when the pause is over.
   void rest(std::chrono::milliseconds pause);

@@ -27,8 +27,7 @@ void service_state::probe(milliseconds pause) {
   doing = activity::service;
   self
     ->request(wiring.courier, courier_patience(), send_atom::value,
-              probe_of(*wiring.config, *open, failures, style,
-                       wiring.until))
+              probe_of(*wiring.config, *open, failures, style, wiring.until))
     .then(
       [this, pause](const answer_ptr& how) {
         probed(how->what == outcome::accepted, pause);
@@ -77,7 +76,7 @@ std::string service_state::skip_reason() const {
   return objection_line.empty() ? "skipped" : "skipped; " + objection_line;
 }
 
-void service_state::bury(const std::string& txn_id, const std::string& reason,
+void service_state::bury(std::string txn_id, std::string reason,
                          caf::typed_response_promise<skip_answer> promise) {
   // The timer of a pause is void.
   ++pause_number;

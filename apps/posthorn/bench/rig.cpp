@@ -136,14 +136,14 @@ void rig::sample() {
     = std::max(peak_anonymous_bytes_, node_->usage().anonymous_bytes);
 }
 
-caf::expected<double> rig::restart() {
+caf::expected<std::uint64_t> rig::restart() {
   if (auto why = node_->stop())
     return why;
   const auto begin = steady_ns();
   if (auto why = node_->start_again(stopped_))
     return why;
   cpu_before_ = 0;
-  return static_cast<double>(steady_ns() - begin) / 1e9;
+  return begin;
 }
 
 caf::error rig::idle(std::chrono::milliseconds span) {

@@ -71,9 +71,9 @@ public:
   /// service.
   caf::error await_pending(std::size_t service, std::uint64_t events);
 
-  /// Stops the node and starts it on what it has stored. Answers how long that
-  /// took, from the start of the process to when it was ready, in seconds.
-  caf::expected<double> restart();
+  /// Stops the node and starts it on what it has stored; returns when it is
+  /// ready. Answers when the process was started, by steady_ns().
+  caf::expected<std::uint64_t> restart();
 
   /// Lets time pass. Errors as for all waiting.
   caf::error idle(std::chrono::milliseconds span);

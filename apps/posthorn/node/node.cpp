@@ -236,6 +236,11 @@ void node::drain() {
   leaving.receive(done, ignore);
 }
 
+void node::close() {
+  feed_listener_.reset();
+  admin_listener_.reset();
+}
+
 void node::log_dump() {
   for (const auto& line : dump_lines(admin_->dump()))
     spdlog::info("{}", line);

@@ -52,6 +52,9 @@ public:
   /// open has been answered and given back, at most drain_timeout.
   void drain();
 
+  /// Closes the listeners, after drain().
+  void close();
+
   /// Writes the actor dump to the log, a line an actor.
   void log_dump();
 

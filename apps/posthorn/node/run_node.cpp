@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 
 namespace posthorn {
 
@@ -90,9 +92,13 @@ int run_node(const node_options& options) {
   serve(**running, signals);
   spdlog::info("stopping: open requests get their answers first");
   (*running)->drain();
-  running->reset();
+  (*running)->close();
   spdlog::info("stopped");
-  return 0;
+  // What matters is on disk. To take CAF apart can wait for ever: an actor with
+  // a thread of its own that the network still refers to (a link that was just
+  // dialling) is waited for.
+  std::fflush(nullptr);
+  std::_Exit(0);
 }
 
 } // namespace posthorn
