@@ -7,6 +7,7 @@
 //   sorter -> service                    "there is something for you"
 //   service -> storage -> service        the next transaction, stored
 //   service -> courier -> service        sent, and how it ended
+//   service -> tracer                    what was delivered, for who asks
 //   sorter -> links -> link ~> gate -> service   the same on another node
 //
 // Requests within a node to the pool, storage and courier always end: storage
@@ -18,6 +19,7 @@
 #include "actors/metrics/census.hpp"
 #include "messages/batch.hpp"
 #include "messages/errors.hpp"
+#include "messages/event_trace.hpp"
 #include "messages/exchange.hpp"
 #include "messages/registration.hpp"
 #include "messages/tenure.hpp"
@@ -50,6 +52,7 @@ using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using look_atom = caf::atom_constant<caf::atom("look")>;
 using dump_atom = caf::atom_constant<caf::atom("dump")>;
 using dial_atom = caf::atom_constant<caf::atom("dial")>;
+using find_atom = caf::atom_constant<caf::atom("find")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
 
 struct directory;
@@ -142,6 +145,14 @@ using service_actor = caf::typed_actor<
   // To itself: the backoff is over. Carries the number of the pause it belongs
   // to, since a timer cannot be called back.
   caf::reacts_to<attempt_atom, std::uint64_t>>;
+
+/// Remembers for a while which service accepted an event. Whoever tells it asks
+/// its trace_backlog first.
+using tracer_actor = caf::typed_actor<
+  // A service has accepted this, and the store has taken it out.
+  caf::reacts_to<accepted_note>,
+  // What is remembered of an event, by its id.
+  caf::replies_to<find_atom, std::string>::with<delivery_memory>>;
 
 /// Makes all outgoing HTTP requests.
 using courier_actor = caf::typed_actor<
@@ -303,6 +314,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::directory_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::service_config_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::exchange_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::answer_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::accepted_note)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::delivery_memory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::actor_dump)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::peer_list_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::service_ids_ptr)

@@ -6,6 +6,7 @@
 #include "messages/dead_letter.hpp"
 #include "messages/cluster.hpp"
 #include "messages/errors.hpp"
+#include "messages/event_trace.hpp"
 #include "messages/transaction.hpp"
 
 #include <caf/expected.hpp>
@@ -321,6 +322,13 @@ public:
 
   /// Whether take_calls would have something for this session.
   virtual caf::expected<bool> is_called(session_no session) const = 0;
+
+  /// Where an event is: in the pool, not sorted yet; in which services' queues
+  /// and how far from their heads; among the dead letters. Compares the event's
+  /// own `event_id` exactly. Reads everything that waits, which may take all of
+  /// `what.patience`; blocks nobody, keeps no old pages alive for longer than
+  /// moments, and holds no more than what it finds. Errors: store_failed.
+  virtual caf::expected<event_trace> trace(const trace_query& what) const = 0;
 
   /// Ends what keeps everybody from writing for good, where there is such a
   /// thing. To be asked when a heartbeat has not been answered for long. Any

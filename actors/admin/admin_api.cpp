@@ -24,6 +24,7 @@ constexpr std::chrono::milliseconds import_patience{25'000};
 
 const std::string services_path = "/admin/v1/services";
 const std::string dead_path = "/admin/v1/dead";
+const std::string trace_path = "/admin/v1/trace/";
 
 double seconds(system_clock::duration span) {
   return std::chrono::duration<double>(span).count();
@@ -95,6 +96,7 @@ admin_api::admin_api(caf::actor_system& sys, admin_wiring wiring,
   : sys_{sys}, wiring_{std::move(wiring)},
     started_{std::chrono::steady_clock::now()}, dead_{sys, wiring_.store,
                                                       wiring_.writer},
+    trace_{sys, wiring_.store, wiring_.tracer, wiring_.node},
     services_{std::move(services)}, configured_{system_clock::now()} {}
 
 void admin_api::link(links_actor links, link_board_ptr board) {
@@ -121,6 +123,9 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
   // Prometheus is let in without a token from where nobody else can come.
   if (get && path == "/metrics" && is_local(request.remote_addr))
     return show_metrics(response);
+  // Has an authorization of its own: browsers know no bearer tokens.
+  if (get && path == "/")
+    return show_status(request, response);
   if (wiring_.admin_token)
     if (const auto why = check_token(request, *wiring_.admin_token))
       return set_matrix_error(response, why->status, why->errcode, why->error);
@@ -136,6 +141,8 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
     return show_store(response);
   if (get && path == services_path)
     return list_services("", response);
+  if (get && path.starts_with(trace_path))
+    return trace_.handle(path.substr(trace_path.size()), response);
   if (request.method == "POST" && path == "/admin/v1/import")
     return import_rooms(request, response);
   if (path == dead_path || path.starts_with(dead_path + "/"))

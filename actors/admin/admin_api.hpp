@@ -6,6 +6,7 @@
 #include "actors/admin/dump_report.hpp"
 #include "actors/admin/exposition.hpp"
 #include "actors/admin/reload_report.hpp"
+#include "actors/admin/trace_api.hpp"
 #include "actors/cluster/peer_watch.hpp"
 #include "actors/intake/credentials.hpp"
 #include "actors/intake/query_gate.hpp"
@@ -39,6 +40,8 @@ struct admin_wiring {
   /// The homeserver's name: whose users and aliases an import is about.
   std::string server_name;
   storage_actor writer;
+  /// What this node remembers of deliveries.
+  tracer_actor tracer;
   /// None: no token is asked for (loopback or unix socket only).
   std::optional<token_digest> admin_token;
   /// Nothing when the node takes transactions, else why not.
@@ -101,6 +104,8 @@ private:
                     httplib::Response& response);
   void show_metrics(httplib::Response& response);
   void reload(httplib::Response& response);
+  void show_status(const httplib::Request& request,
+                   httplib::Response& response);
   dump_sources sources() const;
 
   caf::actor_system& sys_;
@@ -111,6 +116,7 @@ private:
   std::chrono::steady_clock::time_point started_;
   exposition exposition_;
   dead_api dead_;
+  trace_api trace_;
   mutable std::mutex mutex_;
   directory_ptr services_;
   /// When they were last replaced.

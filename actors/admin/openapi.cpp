@@ -13,7 +13,8 @@ const char* const openapi_document = R"json({
   "security": [{"admin_token": []}],
   "components": {
     "securitySchemes": {
-      "admin_token": {"type": "http", "scheme": "bearer", "description": "admin_token of posthorn.yaml; none is asked for where none is set."}
+      "admin_token": {"type": "http", "scheme": "bearer", "description": "admin_token of posthorn.yaml; none is asked for where none is set."},
+      "page_password": {"type": "http", "scheme": "basic", "description": "Any user name; the admin token as the password."}
     },
     "parameters": {
       "service": {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}, "description": "The id of a registration."}
@@ -100,6 +101,9 @@ const char* const openapi_document = R"json({
     "/health/ready": {
       "get": {"summary": "Whether transactions are taken.", "security": [], "responses": {"200": {"description": "They are."}, "503": {"description": "They are not; `reason` says why."}}}
     },
+    "/": {
+      "get": {"summary": "Status page for browsers. The admin token may be sent as the password of HTTP Basic, here only.", "security": [{"admin_token": []}, {"page_password": []}], "responses": {"200": {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}}, "401": {"description": "No token, or a wrong password."}, "403": {"description": "A wrong bearer token."}}}
+    },
     "/metrics": {
       "get": {"summary": "Figures in Prometheus' text format. No token is asked for on loopback and on a unix socket.", "responses": {"200": {"description": "The figures.", "content": {"text/plain": {"schema": {"type": "string"}}}}}}
     },
@@ -141,6 +145,21 @@ const char* const openapi_document = R"json({
     },
     "/admin/v1/store": {
       "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `sorter` (the node that sorts), `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`, `dead_letters`."}}}
+    },
+    "/admin/v1/trace/{id}": {
+      "get": {"summary": "Where an event is. Looks through all that waits in the store, for at most 5 s, and through what this node remembers of its deliveries.", "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}, "description": "The event's id, percent-encoded."}], "responses": {"200": {"description": "`found`: whether it is known at all. Times are seconds since 1970.", "content": {"application/json": {"schema": {"type": "object", "properties": {
+        "event_id": {"type": "string"},
+        "found": {"type": "boolean"},
+        "complete": {"type": "boolean", "description": "Whether all that waits was looked at."},
+        "examined_records": {"type": "integer"},
+        "unreadable_records": {"type": "integer", "description": "Records that did not match their checksum."},
+        "seconds": {"type": "number", "description": "How long the look took."},
+        "pool": {"type": "array", "description": "Taken in, and not sorted yet.", "items": {"type": "object", "properties": {"batch": {"type": "integer"}, "feed": {"type": "string", "description": "A service's id; empty: the catch-all feed."}, "received": {"type": "number"}}}},
+        "queues": {"type": "array", "description": "Waiting.", "items": {"type": "object", "properties": {"service": {"type": "string"}, "received": {"type": "number"}, "before": {"type": "integer", "description": "Items that stand before it."}, "transaction": {"type": "string", "nullable": true, "description": "The open transaction that it is in."}, "failures": {"type": "integer", "description": "Of the service, in a row."}, "next_attempt_seconds": {"type": "number", "nullable": true}, "paused": {"type": "boolean"}}}},
+        "dead": {"type": "array", "items": {"type": "object", "properties": {"service": {"type": "string"}, "number": {"type": "integer"}, "transaction": {"type": "string"}, "reason": {"type": "string"}, "set_aside": {"type": "number"}, "received": {"type": "number"}}}},
+        "delivered": {"type": "array", "description": "Accepted by the service, as far as this node remembers.", "items": {"type": "object", "properties": {"service": {"type": "string"}, "transaction": {"type": "string"}, "accepted": {"type": "number"}}}},
+        "memory": {"type": "object", "properties": {"node": {"type": "string"}, "since": {"type": "number", "description": "It reaches back to here. Other nodes and earlier lives are not covered."}, "events": {"type": "integer"}, "capacity": {"type": "integer"}, "passed_over": {"type": "integer", "description": "Transactions that were not noted, since too many came at once."}, "problem": {"type": "string"}}}
+      }}}}}, "400": {"description": "An id that is too long."}, "429": {"description": "Another trace is under way."}, "503": {"description": "The store cannot be read."}}}
     },
     "/admin/v1/reload": {
       "post": {"summary": "Read the configuration and registrations again, as SIGHUP does.", "responses": {"200": {"description": "`services`, `started`, `stopped`, and `warnings` about files."}, "400": {"description": "Nothing has changed; `errors` has every error of every file.", "content": {"application/json": {"schema": {"allOf": [{"$ref": "#/components/schemas/error"}, {"type": "object", "properties": {"errors": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}, "warnings": {"type": "array", "items": {"$ref": "#/components/schemas/finding"}}}}]}}}}}}

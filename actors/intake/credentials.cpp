@@ -2,6 +2,7 @@
 #include "actors/intake/credentials.hpp"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -11,9 +12,10 @@ namespace posthorn {
 
 namespace {
 
-// The token of an Authorization header's value; nothing for other schemes.
-std::optional<std::string> bearer(std::string_view value) {
-  constexpr std::string_view scheme = "bearer";
+// What follows `scheme` in an Authorization header's value; nothing for other
+// schemes. `scheme` is in lower case.
+std::optional<std::string> of_scheme(std::string_view value,
+                                     std::string_view scheme) {
   auto same = [](char left, char right) {
     return left == std::tolower(static_cast<unsigned char>(right));
   };
@@ -25,6 +27,25 @@ std::optional<std::string> bearer(std::string_view value) {
   if (value.empty())
     return std::nullopt;
   return std::string{value};
+}
+
+// Longest credentials of Basic that are decoded.
+constexpr std::size_t basic_max = 8'192;
+
+std::optional<std::string> from_base64(const std::string& text) {
+  if (text.size() % 4 != 0 || text.size() > basic_max)
+    return std::nullopt;
+  std::string result(text.size() / 4 * 3, '\0');
+  auto size
+    = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(result.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()),
+                      static_cast<int>(text.size()));
+  if (size < 0)
+    return std::nullopt;
+  // It counts what is padded as zeros.
+  auto padding = text.ends_with("==") ? 2U : text.ends_with("=") ? 1U : 0U;
+  result.resize(static_cast<std::size_t>(size) - padding);
+  return result;
 }
 
 presented_token refused(int status, const char* errcode, const char* error) {
@@ -58,7 +79,7 @@ presented_token token_of(const httplib::Request& request) {
   };
   auto [header, headers_end] = request.headers.equal_range("Authorization");
   for (; header != headers_end; ++header)
-    if (auto token = bearer(header->second))
+    if (auto token = of_scheme(header->second, "bearer"))
       take(std::move(*token));
   auto [param, params_end] = request.params.equal_range("access_token");
   for (; param != params_end; ++param)
@@ -71,6 +92,18 @@ presented_token token_of(const httplib::Request& request) {
     return refused(403, "M_FORBIDDEN",
                    "the request presents access tokens that differ");
   return result;
+}
+
+std::optional<std::string> basic_password(const httplib::Request& request) {
+  auto [header, end] = request.headers.equal_range("Authorization");
+  for (; header != end; ++header) {
+    auto encoded = of_scheme(header->second, "basic");
+    auto decoded = encoded ? from_base64(*encoded) : std::nullopt;
+    auto colon = decoded ? decoded->find(':') : std::string::npos;
+    if (colon != std::string::npos)
+      return decoded->substr(colon + 1);
+  }
+  return std::nullopt;
 }
 
 std::optional<token_refusal> check_token(const httplib::Request& request,

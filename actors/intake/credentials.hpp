@@ -50,6 +50,10 @@ struct presented_token {
 /// that differ: 403 M_FORBIDDEN.
 presented_token token_of(const httplib::Request& request);
 
+/// The password of `Authorization: Basic ...` (RFC 7617). Nothing for other
+/// schemes, and where it is no base64 or has no colon.
+std::optional<std::string> basic_password(const httplib::Request& request);
+
 /// Checks the token of `request` against `expected`. Nothing when it is right;
 /// a wrong one is 403 M_FORBIDDEN.
 std::optional<token_refusal> check_token(const httplib::Request& request,

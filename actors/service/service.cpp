@@ -228,8 +228,19 @@ void service_state::finish() {
   self
     ->request(wiring.writer, caf::infinite,
               storage::complete{wiring.who, open->txn_id, limits()})
-    .then([this](outbound_ptr& next) { taken(std::move(next)); },
-          [this](const caf::error& why) { store_failed(why); });
+    .then(
+      [this](outbound_ptr& next) {
+        tell_tracer();
+        taken(std::move(next));
+      },
+      [this](const caf::error& why) { store_failed(why); });
+}
+
+void service_state::tell_tracer() {
+  if (!wiring.tracer || open->events == 0
+      || !wiring.backlog->enter(open->body.size()))
+    return;
+  self->send(wiring.tracer, accepted_note{id(), open, wiring.wall_clock()});
 }
 
 void service_state::set_back(const answer& how, bool then_probe) {

@@ -6,6 +6,7 @@
 #include "actors/protocols.hpp"
 #include "actors/service/requests.hpp"
 #include "actors/service/verdict.hpp"
+#include "actors/tracer/trace_backlog.hpp"
 
 #include <caf/actor_clock.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -26,6 +27,10 @@ struct service_wiring {
   service_config_ptr config;
   storage_actor writer;
   courier_actor courier;
+  /// Is told of what was accepted, as long as its backlog has room; invalid:
+  /// nobody is.
+  tracer_actor tracer;
+  std::shared_ptr<trace_backlog> backlog;
   /// Random numbers in [0, 1), for jitter.
   std::function<double()> spread;
   /// For what is stored and shown; pauses are measured by the actor clock.
@@ -75,6 +80,8 @@ struct service_state {
   void attempted(const answer& how);
   /// Tells the store that the transaction in hand was accepted.
   void finish();
+  /// Tells the tracer of it, once the store knows.
+  void tell_tracer();
   /// The attempt failed, but not for good: tells the store, and then waits, or
   /// asks with a probe whether the service accepts anything.
   void set_back(const answer& how, bool then_probe);

@@ -10,6 +10,7 @@
 #include "apps/posthorn/inspect/import.hpp"
 #include "apps/posthorn/inspect/inspect.hpp"
 #include "apps/posthorn/inspect/metrics.hpp"
+#include "apps/posthorn/inspect/trace.hpp"
 #include "apps/posthorn/node/run_node.hpp"
 #include "apps/posthorn/version.hpp"
 
@@ -247,6 +248,19 @@ void add_import(CLI::App& app, action& chosen) {
   });
 }
 
+void add_trace(CLI::App& app, action& chosen) {
+  auto* cmd = app.add_subcommand(
+    "trace", "Show where an event is: waiting, being sent, dead or delivered");
+  auto options = add_target(*cmd);
+  cmd->add_option("EVENT_ID", options->id, "The event")->required();
+  cmd->callback([&chosen, options] {
+    chosen = [options] {
+      return run_trace(options->target, options->id, options->json, std::cout,
+                       std::cerr);
+    };
+  });
+}
+
 void add_copy(CLI::App& store, action& chosen, const std::string& verb,
               const std::string& text, bool compact) {
   auto* cmd = store.add_subcommand(verb, text);
@@ -336,6 +350,7 @@ int main(int argc, char** argv) {
   add_order(app, chosen, "pause", "Stop sending to a service; events are kept");
   add_order(app, chosen, "resume", "Send to a service again");
   add_dead(app, chosen);
+  add_trace(app, chosen);
   add_metrics(app, chosen);
   add_import(app, chosen);
   add_store(app, chosen);

@@ -16,31 +16,6 @@ constexpr std::size_t line_max = 500;
 /// Bytes of items that one replay puts back, unless the first has more.
 constexpr std::uint64_t replay_bytes_max = 1024 * 1024;
 
-/// A dead letter where it lies. Valid until the next write.
-struct dead_view {
-  dead_fixed fixed;
-  std::string_view txn_id;
-  std::string_view reason;
-  std::string_view json;
-};
-
-std::optional<dead_view> decode_dead(std::string_view key,
-                                     std::string_view bytes) {
-  dead_view result;
-  auto& fixed = result.fixed;
-  if (bytes.size() < sizeof(fixed) || !intact(table::dead, key, bytes))
-    return std::nullopt;
-  std::memcpy(&fixed, bytes.data(), sizeof(fixed));
-  bytes.remove_prefix(sizeof(fixed));
-  if (bytes.size()
-      != std::uint64_t{fixed.txn_bytes} + fixed.reason_bytes + fixed.json_bytes)
-    return std::nullopt;
-  result.txn_id = bytes.substr(0, fixed.txn_bytes);
-  result.reason = bytes.substr(fixed.txn_bytes, fixed.reason_bytes);
-  result.json = bytes.substr(fixed.txn_bytes + fixed.reason_bytes);
-  return result;
-}
-
 std::string name_of_dead(std::uint64_t number) {
   return "dead letter " + std::to_string(number);
 }
@@ -155,6 +130,23 @@ void enqueue(commit_scope& scope, service_no service, service_state& state,
 }
 
 } // namespace
+
+std::optional<dead_view> decode_dead(std::string_view key,
+                                     std::string_view bytes) {
+  dead_view result;
+  auto& fixed = result.fixed;
+  if (bytes.size() < sizeof(fixed) || !intact(table::dead, key, bytes))
+    return std::nullopt;
+  std::memcpy(&fixed, bytes.data(), sizeof(fixed));
+  bytes.remove_prefix(sizeof(fixed));
+  if (bytes.size()
+      != std::uint64_t{fixed.txn_bytes} + fixed.reason_bytes + fixed.json_bytes)
+    return std::nullopt;
+  result.txn_id = bytes.substr(0, fixed.txn_bytes);
+  result.reason = bytes.substr(fixed.txn_bytes, fixed.reason_bytes);
+  result.json = bytes.substr(fixed.txn_bytes + fixed.reason_bytes);
+  return result;
+}
 
 void shorten_line(std::string& line) {
   if (line.size() <= line_max)

@@ -6,10 +6,25 @@
 #include "storage/lmdb/cutting.hpp"
 #include "storage/store.hpp"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace posthorn::storage::lmdb {
+
+/// A dead letter where it lies. Valid until the next write or the end
+/// of its transaction.
+struct dead_view {
+  dead_fixed fixed;
+  std::string_view txn_id;
+  std::string_view reason;
+  std::string_view json;
+};
+
+/// Reads a record of the table dead. None when it does not match its checksum.
+std::optional<dead_view> decode_dead(std::string_view key,
+                                     std::string_view bytes);
 
 caf::expected<reply> apply(commit_scope& scope, const replay& what);
 caf::expected<reply> apply(commit_scope& scope, const drop& what);

@@ -9,6 +9,7 @@
 #include "storage/lmdb/routing.hpp"
 #include "storage/lmdb/services.hpp"
 #include "storage/lmdb/sessions.hpp"
+#include "storage/lmdb/tracing.hpp"
 
 #include <mutex>
 
@@ -132,6 +133,18 @@ caf::expected<bool> mapped_store::is_called(session_no session) const {
       return env_->failure(txn.failure(), "cannot read");
     return called;
   });
+}
+
+caf::expected<event_trace> mapped_store::trace(const trace_query& what) const {
+  event_search search{what};
+  for (;;) {
+    const auto more = read<caf::expected<bool>>(
+      [&search](reading& txn) { return search.step(txn); });
+    if (!more)
+      return more.error();
+    if (!*more)
+      return std::move(search).take();
+  }
 }
 
 std::string mapped_store::unblock() {

@@ -71,6 +71,7 @@ public:
   caf::expected<std::vector<node_row>> nodes() const override;
   caf::expected<lease_list> leases(std::uint64_t known) const override;
   caf::expected<bool> is_called(session_no session) const override;
+  caf::expected<event_trace> trace(const trace_query& what) const override;
   std::string unblock() override;
 
 private:

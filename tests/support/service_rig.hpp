@@ -33,6 +33,8 @@ struct service_rig : virtual_time {
     wiring.config = config;
     wiring.writer = writer;
     wiring.courier = courier;
+    wiring.tracer = tracer;
+    wiring.backlog = backlog;
     wiring.spread = [] { return 0.0; };
     wiring.wall_clock
       = [this] { return wall_begin + std::chrono::seconds{seconds()}; };
@@ -80,6 +82,9 @@ struct service_rig : virtual_time {
   std::chrono::system_clock::time_point wall_begin{1'700'000'000s};
   storage_actor writer;
   courier_actor courier;
+  /// Is told of nothing unless a test sets both.
+  tracer_actor tracer;
+  std::shared_ptr<trace_backlog> backlog;
   service_actor aut;
   int events = 0;
 };

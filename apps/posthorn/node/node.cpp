@@ -8,6 +8,7 @@
 #include "actors/pool/pool.hpp"
 #include "actors/sorter/sorter.hpp"
 #include "actors/storage/storage_actor.hpp"
+#include "actors/tracer/tracer.hpp"
 #include "apps/posthorn/version.hpp"
 #include "storage/lmdb/lmdb_store.hpp"
 
@@ -69,6 +70,7 @@ node::~node() {
   end(intake_);
   end(pool_);
   end(courier_);
+  end(tracer_);
   end(watch_);
   end(metrics_);
   end(writer_);
@@ -101,6 +103,9 @@ caf::error node::spawn_actors() {
                                      storage::page_limits{});
   courier_ = sys_->spawn(courier, census_,
                          std::shared_ptr<http_client>{std::move(*client)});
+  tracer_wiring remembered;
+  remembered.backlog = backlog_;
+  tracer_ = sys_->spawn<caf::detached>(tracer, census_, remembered);
   intake_
     = sys_->spawn(intake, census_, pool_, std::make_shared<intake_credit>());
   const auto opened = boot_time();
@@ -135,6 +140,7 @@ caf::error node::spawn_actors() {
   shown.sorter = sorter_;
   shown.server_name = setup_.config.server_name;
   shown.writer = writer_;
+  shown.tracer = tracer_;
   if (!setup_.config.admin_token.empty())
     shown.admin_token = digest_of(setup_.config.admin_token);
   shown.not_ready = [this]() -> std::optional<std::string> {

@@ -9,6 +9,7 @@
 #include "actors/protocols.hpp"
 #include "actors/sorter/directory.hpp"
 #include "actors/storage/store_health.hpp"
+#include "actors/tracer/trace_backlog.hpp"
 #include "apps/posthorn/config/config.hpp"
 #include "apps/posthorn/node/links_setup.hpp"
 
@@ -100,6 +101,8 @@ private:
   pool_actor pool_;
   sorter_actor sorter_;
   courier_actor courier_;
+  tracer_actor tracer_;
+  std::shared_ptr<trace_backlog> backlog_ = std::make_shared<trace_backlog>();
   intake_actor intake_;
   metrics_actor metrics_;
   cluster_actor cluster_;

@@ -119,6 +119,8 @@ service_actor node::spawn_service(service_no number,
   wiring.config = std::move(config);
   wiring.writer = writer_;
   wiring.courier = courier_;
+  wiring.tracer = tracer_;
+  wiring.backlog = backlog_;
   wiring.spread = make_spread();
   return sys_->spawn(service, census_, std::move(wiring));
 }
