@@ -6,10 +6,12 @@ judge the logs.
 
 Eight services, two of them on the catch-all feed; the feeds retry like a
 homeserver, each time at another node. The events: kill -9, a freeze (SIGSTOP) of
-half to three ttls, an orderly leave, and for who is away the way back. At least
-one node is up and not frozen all the time. After each event it is measured how
+half to three ttls, an orderly leave, for who is away the way back, and a cut of
+links: those to one node or to all, refused or swallowed, for 0.5 to 6 seconds (the
+links go through proxies of this program). At least one node is up and not frozen
+all the time. After each event it is measured how
 long it takes until every lease is with a node that is up. After the last one all
-is settled, and checker.py decides. A node that was frozen inside a commit is
+is settled, links included, and checker.py decides. A node that was frozen inside a commit is
 ended by the others (docs/operations.md) and comes back like one that was killed.
 
 Exit code 0 when every promise was kept, else 1; the directory with all logs is
@@ -32,6 +34,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
 from harness import Feed, Receiver, Service, answers  # noqa: E402
 from harness.cluster import TTL, Cluster, wait  # noqa: E402
+from harness.link_proxy import REFUSING, SWALLOWING  # noqa: E402
 
 SETTINGS = {
     "sorter": {"poll_interval": "20ms"},
@@ -107,6 +110,7 @@ class ClusterChaos:
             for name, one in self.receivers.items()
         ]
         self.nodes = Cluster("abc", services, SETTINGS, catch_all=True)
+        self.nodes.link(proxied=True)
         ports = [one.port for one in self.nodes.nodes.values()]
         self.loads = []
         for name in [*self.receivers, "all"]:
@@ -118,6 +122,9 @@ class ClusterChaos:
             feed = Roving(ports, where, token, rng)
             self.loads.append(Load(feed, name, f"{name} {seed}"))
         self.frozen: set[str] = set()
+        # When links to a node are to be mended, by name.
+        self.mending: dict[str, float] = {}
+        self.relinked = 0.0
         self.counts: dict[str, int] = {}
         self.takeovers: dict[str, list[float]] = {}
         self.ended_frozen = 0
@@ -132,13 +139,14 @@ class ClusterChaos:
         began = time.monotonic()
         self.nodes.start()
         self.nodes.wait_settled("abc")
+        self.nodes.wait_linked("abc")
         for one in self.loads:
             one.start()
         try:
             for _ in range(self.events):
                 time.sleep(self.rng.uniform(0, 0.6))
+                self._mend()
                 self._event()
-            took = time.monotonic() - began
             self._settle()
         except AssertionError as why:
             self.failures.append(str(why)[:4_000])
@@ -154,6 +162,9 @@ class ClusterChaos:
             "events": self.events,
             **{f"events_{key}": value for key, value in sorted(self.counts.items())},
             "ended_while_frozen_in_a_commit": self.ended_frozen,
+            "connections_of_links": sum(one.passed for one in self.nodes.proxies.values()),
+            "connections_cut": sum(one.cut_off for one in self.nodes.proxies.values()),
+            "linked_again_ms": round(1_000 * self.relinked),
             "seconds": round(time.monotonic() - began, 1),
             "ttl_ms": round(1_000 * TTL),
             "takeover_ms_median": round(1_000 * statistics.median(every or [0])),
@@ -178,12 +189,16 @@ class ClusterChaos:
             choices += ["thaw"] * 2
         if away:
             choices += ["join"] * 2
+        if len(self.mending) < len(self.nodes.proxies):
+            choices += ["cut"]
         what = self.rng.choice(choices)
         self.counts[what] = self.counts.get(what, 0) + 1
         if what == "join":
             return self.nodes.start(self.rng.choice(away))
         if what == "thaw":
             return self._thaw(self.rng.choice(sorted(self.frozen)))
+        if what == "cut":
+            return self._cut()
         name = self.rng.choice(up)
         if what == "kill":
             self.nodes[name].kill()
@@ -195,6 +210,23 @@ class ClusterChaos:
             self.frozen.add(name)
             self.nodes.stop_process(name)
         self._measure(what)
+
+    def _cut(self) -> None:
+        """The links to one node, or to all; nothing that is kept depends on them."""
+        whole = [one for one in self.nodes.proxies if one not in self.mending]
+        if self.rng.random() < 0.7:
+            whole = [self.rng.choice(whole)]
+        how = self.rng.choice([REFUSING, SWALLOWING])
+        until = time.monotonic() + self.rng.uniform(0.5, 6)
+        for name in whole:
+            self.nodes.proxies[name].cut(how)
+            self.mending[name] = until
+
+    def _mend(self, every: bool = False) -> None:
+        for name, until in list(self.mending.items()):
+            if every or until <= time.monotonic():
+                self.nodes.proxies[name].mend()
+                del self.mending[name]
 
     def _thaw(self, name: str) -> None:
         self.frozen.remove(name)
@@ -230,7 +262,9 @@ class ClusterChaos:
     # -- the end ---------------------------------------------------------------
 
     def _settle(self) -> None:
-        """All nodes are back, nothing new is sent: all must be delivered."""
+        """All nodes and links are back, nothing new is sent: all must be
+        delivered."""
+        self._mend(every=True)
         for name in sorted(self.frozen):
             self._thaw(name)
         away = [one for one in self.nodes.nodes if one not in self.nodes.alive()]
@@ -245,6 +279,7 @@ class ClusterChaos:
             if one.error is not None:
                 self.failures.append(f"feed {one.name}: {one.error}")
         self.nodes.wait_settled("abc", 30)
+        self.relinked = self.nodes.wait_linked("abc", 30)
         node = self.nodes["a"]
         for name in self.receivers:
             node.wait_pending(name, 0)

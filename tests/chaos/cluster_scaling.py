@@ -3,9 +3,9 @@
 
     cluster_scaling.py --posthorn BINARY [--events 100000] [--nodes 1,2,3]
 
-For each number of nodes: eight services are paused, their events come in over
-one connection a node, all are resumed at once, and it is measured how long the
-delivery takes and how much CPU time the nodes use for both. Receivers and feeds
+For each number of nodes, which are linked: eight services are paused, their events
+come in over one connection a node, all are resumed at once, and it is measured how
+long the delivery takes and how much CPU time the nodes use for both. Receivers and feeds
 are Python on the same cores: read the CPU time, and the rates against each
 other. Prints one JSON line for each.
 """
@@ -38,7 +38,9 @@ def measure(count: int, events: int) -> dict:
     each = events // len(services) // BATCH * BATCH
     nodes = Cluster("abcdefgh"[:count], services, {"lease_ttl": "10s"})
     try:
+        nodes.link()
         nodes.start()
+        nodes.wait_linked("".join(nodes.nodes))
         nodes.wait_settled("".join(nodes.nodes))
         every = list(nodes.nodes.values())
         for name in receivers:

@@ -1,46 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Links between nodes that share a store: the store tells who there is."""
 
-import time
 import unittest
 
 from cluster_test import IDS, ClusterCase
 from harness import numbered
-from harness.ports import free_port
 
 
 class ClusterLinks(ClusterCase):
     def setUp(self) -> None:
         super().setUp()
         self.nodes = self.cluster()
-        for one in self.nodes.nodes.values():
-            one.settings["cluster"] = {"listen": f"127.0.0.1:{free_port()}"}
-            one.write()
+        self.nodes.link()
         self.nodes.start()
         self.nodes.wait_settled("abc")
-        self.wait_linked("abc")
-
-    def dump(self, asked: str) -> dict[str, dict]:
-        found = self.nodes[asked].admin("GET", "/admin/v1/actors").json
-        return {one["name"]: one for one in found["nodes"]}
-
-    def wait_linked(self, names: str) -> None:
-        deadline = time.monotonic() + 20
-        for asked in names:
-            while True:
-                found = self.dump(asked)
-                if set(found) == set(names) and all(
-                    one["answered"] for one in found.values()
-                ):
-                    break
-                self.assertLess(time.monotonic(), deadline, found)
-                time.sleep(0.05)
+        self.nodes.wait_linked("abc")
 
     def test_the_store_tells_whom_to_link(self):
         self.nodes["c"].stop()
-        self.wait_linked("ab")
+        self.nodes.wait_linked("ab")
         self.nodes["c"].start()
-        self.wait_linked("abc")
+        self.nodes.wait_linked("abc")
 
     def test_every_node_says_the_same_of_services(self):
         self.nodes.wait_settled("abc")
@@ -70,7 +50,7 @@ class ClusterLinks(ClusterCase):
             self.nodes[name].stop()
             self.nodes[name].start()
         self.nodes.wait_settled("abc")
-        found = self.dump("a")
+        found = self.nodes.dump_of("a")
         self.assertEqual({"a", "b", "c"}, set(found))
         self.assertIn("no cluster.listen", found["b"]["problem"])
         for one in IDS:

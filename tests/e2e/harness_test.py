@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import Feed, Receiver, answers, body_of, event, numbered, raw_events
+from harness.link_proxy import REFUSING, SWALLOWING, LinkProxy
 from harness.ports import free_port
 from harness.secrets import leaks, tokens_in
 from harness.settings import Service, merged, to_yaml
@@ -98,6 +99,35 @@ class Harness(unittest.TestCase):
                 other.close()
                 self.receiver.wait_for(lambda: self.receiver.open_now == 0, "its end")
                 self.assertIsNone(self.receiver.transactions[-1].status)
+
+    def test_a_link_that_is_cut_carries_nothing_until_it_is_mended(self):
+        proxy = LinkProxy(self.receiver.port)
+        self.addCleanup(proxy.close)
+        feed = Feed(proxy.port, "irc", "token")
+        feed.send(numbered(1, 1))
+        proxy.cut(REFUSING)
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            feed.put("2", body_of(numbered(1, 2)))
+        with self.assertRaises(ConnectionRefusedError):
+            feed.put("2", body_of(numbered(1, 2)))
+        proxy.mend()
+        feed.close()
+        feed.send(numbered(1, 2))
+        old, new = (
+            http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=0.2)
+            for _ in range(2)
+        )
+        old.connect()
+        proxy.cut(SWALLOWING)
+        for one in (old, new):
+            self.addCleanup(one.close)
+            one.request("PUT", "/_matrix/app/v1/transactions/3", body_of(numbered(1, 3)))
+            with self.assertRaises(TimeoutError):
+                one.getresponse()
+        proxy.mend()
+        feed.close()
+        feed.send(numbered(1, 4))
+        self.assertEqual(["$1", "$2", "$4"], self.receiver.delivered)
 
     def test_ports_are_given_out_once(self):
         ports = [free_port() for _ in range(50)]

@@ -8,7 +8,9 @@ import tempfile
 import time
 from collections.abc import Callable
 
+from .link_proxy import LinkProxy
 from .node import Node
+from .ports import free_port
 from .settings import Service, merged
 
 # Short, so that a death is noticed while a test waits.
@@ -30,6 +32,8 @@ class Cluster:
         self.data = tempfile.mkdtemp(prefix="posthorn-cluster-")
         self.services = services
         self.nodes: dict[str, Node] = {}
+        # In front of each node's link address, by name; none without link().
+        self.proxies: dict[str, LinkProxy] = {}
         for name in names:
             own = {"store": f"lmdb:{self.data}/store", "name": name}
             every = merged(DEFAULTS, settings or {})
@@ -37,6 +41,35 @@ class Cluster:
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[name]
+
+    def link(self, proxied: bool = False) -> None:
+        """Gives each node an address for links, before it is started; `proxied`:
+        the others reach it through one of `proxies` only."""
+        for name, one in self.nodes.items():
+            port = free_port()
+            one.settings["cluster"] = {"listen": f"127.0.0.1:{port}"}
+            if proxied:
+                self.proxies[name] = LinkProxy(port)
+                one.settings["cluster"]["advertise"] = self.proxies[name].address
+            one.write()
+
+    def dump_of(self, asked: str) -> dict[str, dict]:
+        """The nodes that a node's actor dump shows, by name."""
+        found = self.nodes[asked].admin("GET", "/admin/v1/actors").json
+        return {one["name"]: one for one in found["nodes"]}
+
+    def wait_linked(self, names: str, seconds: float = 20) -> float:
+        """Waits until each of these nodes, and no other, answers each of them."""
+
+        def linked() -> bool:
+            dumps = [self.dump_of(name) for name in names]
+            return all(
+                set(found) == set(names)
+                and all(one["answered"] for one in found.values())
+                for found in dumps
+            )
+
+        return wait(linked, seconds, f"{names} linked", self.dump)
 
     def start(self, names: str | None = None) -> None:
         """Starts nodes, all unless named; returns when all are ready."""
@@ -98,6 +131,8 @@ class Cluster:
         """Ends all and deletes their files (not with POSTHORN_TEST_KEEP set)."""
         for one in self.nodes.values():
             one.remove()
+        for one in self.proxies.values():
+            one.close()
         if not os.environ.get("POSTHORN_TEST_KEEP"):
             shutil.rmtree(self.data, ignore_errors=True)
 
