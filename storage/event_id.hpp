@@ -14,8 +14,9 @@ namespace posthorn::storage {
 class event_id_reader {
 public:
   /// Whether `json` is an object whose own `event_id` is the string `id`: not
-  /// one further inside, and not a part of a longer one. Escapes are decoded; of
-  /// a key that comes twice the last one counts. Quick where `id` does not occur.
+  /// one further inside, and not a part of a longer one. Escapes are decoded;
+  /// of a key that comes twice the last one counts. Quick where `id` does not
+  /// occur.
   bool is(std::string_view json, std::string_view id);
 
   /// Calls `each` with the id of each event that has one, in the order of the

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "messages/batch.hpp"
-#include "messages/dead_letter.hpp"
 #include "messages/cluster.hpp"
+#include "messages/dead_letter.hpp"
 #include "messages/errors.hpp"
 #include "messages/event_trace.hpp"
 #include "messages/transaction.hpp"
@@ -227,10 +227,9 @@ struct moved {
   bool more = false;
 };
 
-using reply
-  = std::variant<receipt, routed, outbound_ptr, nothing_more, enrolled,
-                 posthorn::session, posthorn::lease, called, calls, learned,
-                 moved>;
+using reply = std::variant<receipt, routed, outbound_ptr, nothing_more,
+                           enrolled, posthorn::session, posthorn::lease, called,
+                           calls, learned, moved>;
 
 // -- reading ------------------------------------------------------------------
 

@@ -22,9 +22,9 @@ caf::result<bool> service_state::retry() {
 caf::typed_response_promise<skip_answer> service_state::skip() {
   auto promise = self->make_response_promise<skip_answer>();
   if (wiring.who.epoch == 0) {
-    promise.deliver(fault(ec::lease_held,
-                          "another node delivers to service " + id()
-                            + ": ask that node (`posthorn services` names it)"));
+    promise.deliver(fault(
+      ec::lease_held, "another node delivers to service " + id()
+                        + ": ask that node (`posthorn services` names it)"));
   } else if (doing == activity::service || doing == activity::store) {
     // Not now: the next one must not be sent beside it.
     skipped = open && !accepted ? open->txn_id : "";

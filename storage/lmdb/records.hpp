@@ -240,6 +240,7 @@ struct dead_fixed {
 };
 
 static_assert(sizeof(dead_fixed) == 40);
+
 /// The fixed part of a record of nodes; the boot id, the address and the
 /// version follow.
 struct node_fixed {

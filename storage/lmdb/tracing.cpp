@@ -39,8 +39,8 @@ void event_search::enter(phase next) {
 }
 
 bool event_search::is_full() {
-  const auto places = holders_.size() + found_.queues.size()
-                      + found_.dead.size();
+  const auto places
+    = holders_.size() + found_.queues.size() + found_.dead.size();
   if (places < what_.max_places)
     return false;
   found_.complete = false;
@@ -51,7 +51,9 @@ template <class Visit>
 void event_search::walk(transaction& txn, table where, Visit visit) {
   // The batch records may take three fifths of the time, so that what they are
   // found to hold can still be looked for in the queues.
-  const auto fifths = phase_ < phase::queues ? 3 : phase_ == phase::dead ? 5 : 4;
+  const auto fifths = phase_ < phase::queues  ? 3
+                      : phase_ == phase::dead ? 5
+                                              : 4;
   const auto deadline = begin_ + what_.patience * fifths / 5;
   walker at{txn, where};
   for (auto more = at.seek(next_); more; more = at.step()) {
@@ -78,18 +80,17 @@ caf::expected<bool> event_search::step(transaction& txn) {
     switch (phase_) {
     case phase::pool:
     case phase::parcels: {
-      const auto where
-        = phase_ == phase::pool ? table::pool : table::parcels;
+      const auto where = phase_ == phase::pool ? table::pool : table::parcels;
       walk(txn, where, [&](std::string_view key, std::string_view value) {
         look_at_batch(txn, where, key, value);
       });
       break;
     }
     case phase::queues:
-      walk(txn, table::queue, [&](std::string_view key,
-                                  std::string_view value) {
-        look_at_entry(txn, key, value);
-      });
+      walk(txn, table::queue,
+           [&](std::string_view key, std::string_view value) {
+             look_at_entry(txn, key, value);
+           });
       break;
     case phase::dead:
       walk(txn, table::dead, [&](std::string_view key, std::string_view value) {
@@ -165,10 +166,10 @@ void event_search::look_at_entry(transaction& txn, std::string_view key,
       one.service = service;
       one.received = time_of(entry->received);
       one.before = passed_ + place - skip;
-      one.open = state.open != 0
-                 && (sequence < state.end.sequence
-                     || (sequence == state.end.sequence
-                         && place < state.end.skip));
+      one.open
+        = state.open != 0
+          && (sequence < state.end.sequence
+              || (sequence == state.end.sequence && place < state.end.skip));
       if (one.open)
         one.txn_id = transaction_id(state);
       one.failures = state.failures;

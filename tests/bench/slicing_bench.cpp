@@ -23,8 +23,10 @@ std::string event(int number, std::size_t padding, std::size_t escaped) {
   result += n;
   result += R"(:example.org","room_id":"!room:example.org","event_id":"$)";
   result += n;
-  result += R"(abcdefghijklmnopqrstuvwxyz0123456789ABCDEF","origin_server_ts":)";
-  result += R"(1795550504330,"user_id":"@user:example.org","age":17,"content":)";
+  result
+    += R"(abcdefghijklmnopqrstuvwxyz0123456789ABCDEF","origin_server_ts":)";
+  result
+    += R"(1795550504330,"user_id":"@user:example.org","age":17,"content":)";
   result += R"({"msgtype":"m.text","m.mentions":{},"body":")";
   result += text;
   result += R"("},"unsigned":{"age":17,"membership":"join"}})";

@@ -72,8 +72,8 @@ TEST_CASE("a directory that cannot be made is refused, naming it") {
 }
 
 TEST_CASE("a store of another format version is refused and left alone") {
-  for (auto other : {storage::lmdb::format_version + 1,
-                     storage::lmdb::format_version - 1}) {
+  for (auto other :
+       {storage::lmdb::format_version + 1, storage::lmdb::format_version - 1}) {
     lmdb_rig rig;
     rig.store.reset();
     say_version(rig, other);
