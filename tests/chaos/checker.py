@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decides from logs alone whether everything was delivered as promised.
 
-    checker.py --feeds FILE... --receivers FILE... [--max-repeats N]
+    checker.py --feeds FILE... --receivers FILE... [--max-repeats N] [--cluster]
 
 Shares no code with Posthorn and none with the test harness. Reads JSON lines.
 
@@ -31,7 +31,10 @@ The promises:
   newest      only the newest transaction is repeated, never an older one, and
               none that is older than the newest accepted one; an empty
               transaction (a probe) between two attempts counts only for this
-  one_open    a service never has two requests open
+  one_open    a service never has two requests open; with --cluster: never two of
+              different transactions, since a node that was frozen or killed may
+              have one open when its successor sends that transaction again
+              (such are counted: requests_same_open)
   known       nothing comes that was not sent to that service
   private     no secret reaches a service that it is not for
 
@@ -106,7 +109,10 @@ class Verdict:
 
 
 def check(
-    feeds: Iterable[dict], receivers: Iterable[dict], max_repeats: int | None = None
+    feeds: Iterable[dict],
+    receivers: Iterable[dict],
+    max_repeats: int | None = None,
+    cluster: bool = False,
 ) -> Verdict:
     """Reads both logs, as parsed lines, and judges each service on its own."""
     verdict = Verdict()
@@ -118,7 +124,7 @@ def check(
         _look_for_secrets(secrets, service, came, verdict)
     for service in sorted(sent.keys() | attempts.keys()):
         one = _Service(service, sent.get(service, {}), verdict)
-        one.judge(attempts.get(service, []), max_repeats)
+        one.judge(attempts.get(service, []), max_repeats, cluster)
     return verdict
 
 
@@ -196,8 +202,10 @@ class _Service:
     def blame(self, promise: str, what: str) -> None:
         self.verdict.blame(promise, f"{self.name}: {what}")
 
-    def judge(self, attempts: list[Attempt], max_repeats: int | None) -> None:
-        self._one_open(attempts)
+    def judge(
+        self, attempts: list[Attempt], max_repeats: int | None, cluster: bool
+    ) -> None:
+        self._one_open(attempts, cluster)
         # By transaction id: its place among all; the places of the newest one
         # that was accepted, and of the newest one that was no probe.
         age: dict[str, int] = {}
@@ -219,13 +227,17 @@ class _Service:
         self.verdict.count("events_delivered", len(self.accepted_in))
         self.verdict.count("transactions_repeated", self.repeats)
 
-    def _one_open(self, attempts: list[Attempt]) -> None:
-        open_until = float("-inf")
+    def _one_open(self, attempts: list[Attempt], cluster: bool) -> None:
+        # By transaction: until when it is open, of those that are.
+        still: dict[str, float] = {}
         for attempt in attempts:
-            if attempt.opened < open_until:
+            still = {one: end for one, end in still.items() if attempt.opened < end}
+            if cluster and set(still) == {attempt.txn_id}:
+                self.verdict.count("requests_same_open")
+            elif still:
                 self.blame("one_open", f"{attempt.txn_id} came while another was open")
             closed = float("inf") if attempt.closed is None else attempt.closed
-            open_until = max(open_until, closed)
+            still[attempt.txn_id] = max(still.get(attempt.txn_id, closed), closed)
 
     def _look_at(self, attempt: Attempt) -> None:
         digest = hashlib.sha256(attempt.body).hexdigest()
@@ -325,9 +337,13 @@ def main() -> int:
     parser.add_argument("--feeds", nargs="+", required=True, metavar="FILE")
     parser.add_argument("--receivers", nargs="+", required=True, metavar="FILE")
     parser.add_argument("--max-repeats", type=int, metavar="N")
+    parser.add_argument("--cluster", action="store_true")
     arguments = parser.parse_args()
     verdict = check(
-        _lines(arguments.feeds), _lines(arguments.receivers), arguments.max_repeats
+        _lines(arguments.feeds),
+        _lines(arguments.receivers),
+        arguments.max_repeats,
+        arguments.cluster,
     )
     print(json.dumps(verdict.as_json()))
     return 0 if verdict.kept else 1

@@ -240,6 +240,19 @@ class Checker(unittest.TestCase):
         self.received[2]["closed"] = None
         self.assert_broken("one_open")
 
+    def test_of_a_cluster_one_transaction_may_be_open_twice_and_no_other_with_it(self):
+        """A retry under one id while its first request is still open."""
+        again = dict(self.received[4])
+        again["opened"] = again["closed"] - 0.1
+        self.received.insert(5, again)
+        self.assertIn("one_open", checker.check(self.feeds, self.received).broken)
+        verdict = checker.check(self.feeds, self.received, cluster=True)
+        self.assertNotIn("one_open", verdict.broken)
+        self.assertEqual(1, verdict.as_json()["requests_same_open"])
+        again["txn_id"] += "x"
+        verdict = checker.check(self.feeds, self.received, cluster=True)
+        self.assertIn("one_open", verdict.broken)
+
     def test_requests_to_two_services_may_be_open_together(self):
         self.received[6]["closed"] = 1.9
         self.assert_broken()

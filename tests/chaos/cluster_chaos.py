@@ -303,7 +303,7 @@ class ClusterChaos:
         done = subprocess.run(
             [sys.executable, os.path.join(HERE, "checker.py")]
             + ["--feeds", feeds, "--receivers", received]
-            + ["--max-repeats", str(self.events)],
+            + ["--max-repeats", str(self.events), "--cluster"],
             stdout=subprocess.PIPE,
             text=True,
             check=False,

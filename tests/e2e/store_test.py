@@ -6,6 +6,7 @@ import threading
 import unittest
 
 from harness import Feed, NodeCase, Service, answers, numbered
+from harness.cluster import Cluster
 from harness.node import as_json
 
 
@@ -85,6 +86,113 @@ class StoreCopies(NodeCase):
         )
         self.assertEqual(1, done.returncode)
         self.assertIn("there is no store", done.stderr)
+
+
+class CopiesOfACluster(NodeCase):
+    """A store that two nodes work on."""
+
+    IDS = ["s0", "s1", "s2", "s3"]
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.receivers = {one: self.receiver() for one in self.IDS}
+        services = [Service(one, at.url) for one, at in self.receivers.items()]
+        self.nodes = Cluster("ab", services)
+        self.addCleanup(self.nodes.remove)
+        self.nodes.start()
+        self.nodes.wait_settled("ab")
+
+    def load(self, index: int, service: str, stop: threading.Event) -> None:
+        feed = self.nodes["ab"[index % 2]].feed(service)
+        n = 0
+        while not stop.is_set():
+            n += 1
+            feed.send(numbered(1, n))
+
+    def start_load(self):
+        """Sends single events from $1 on to each service, over both nodes."""
+        stop = threading.Event()
+        threads = [
+            threading.Thread(target=self.load, args=(i, one, stop))
+            for i, one in enumerate(self.IDS)
+        ]
+        for one in threads:
+            one.start()
+
+        def end() -> None:
+            stop.set()
+            for one in threads:
+                one.join()
+
+        self.addCleanup(end)
+        return end
+
+    def test_a_backup_while_two_nodes_write_goes_on_and_reuses_no_transaction_id(self):
+        """Of each service: what the copy delivers is an unbroken run of events
+        that overlaps or meets what had been delivered when it was made."""
+        end_load = self.start_load()
+        for one in self.IDS:
+            self.receivers[one].wait_delivered("$20")
+        # These two are copied with a backlog, one of each node where they differ.
+        for one in self.IDS[:2]:
+            self.receivers[one].default = answers.status(503)
+            self.nodes["a"].wait_service(
+                one, lambda row: row["state"] == "DOWN" and row["pending_events"] > 20, "DOWN"
+            )
+        target = os.path.join(self.nodes.data, "copy")
+        asked = self.nodes["b"]
+        before = {one: len(self.receivers[one].delivered) for one in self.IDS}
+        done = asked.run("store", "backup", target, "-c", asked.config, "--json")
+        self.assertEqual(0, done.returncode, done.stderr)
+        for one in self.IDS[2:]:
+            count = len(self.receivers[one].delivered)
+            self.receivers[one].wait_delivered(f"${count + 20}")
+        end_load()
+        ids = {
+            one: {x.txn_id: x.body for x in self.receivers[one].transactions}
+            for one in self.IDS
+        }
+        for name in "ab":
+            self.nodes[name].kill()
+
+        seconds = {one: self.receiver() for one in self.IDS}
+        again = self.node(
+            [Service(one, at.url) for one, at in seconds.items()],
+            {"store": f"lmdb:{target}"},
+        )
+        for one in self.IDS:
+            again.wait_pending(one, 0)
+            again.feed(one, first_txn=1_000_000).send(numbered(1, 1_000_000))
+            seconds[one].wait_delivered("$1000000")
+            got = [int(x[1:]) for x in seconds[one].delivered][:-1]
+            if got:
+                self.assertEqual(list(range(got[0], got[-1] + 1)), got, one)
+                self.assertGreaterEqual(got[-1], before[one], one)
+            for x in seconds[one].transactions:
+                self.assertEqual(ids[one].get(x.txn_id, x.body), x.body, one)
+            self.assert_one_at_a_time(seconds[one])
+        for one in self.IDS[:2]:
+            self.assertGreater(len(seconds[one].delivered), 20, one)
+
+    def test_a_pause_at_one_node_survives_the_restart_of_all(self):
+        owners = self.nodes.owners()
+        asked = {"a": "b", "b": "a"}[owners["s1"]]
+        reply = self.nodes[asked].admin("POST", "/admin/v1/services/s1/pause")
+        self.assertEqual(200, reply.status, reply.body)
+        self.nodes["a"].kill()
+        self.assertEqual(0, self.nodes["b"].stop())
+        self.nodes.start()
+        self.nodes.wait_settled("ab")
+        for name in "ab":
+            self.assertEqual("PAUSED", self.nodes[name].service("s1")["state"])
+        for one in ("s0", "s1"):
+            self.nodes["a"].feed(one).send(numbered(1))
+        self.receivers["s0"].wait_delivered("$1")
+        self.nodes["a"].wait_pending("s1", 1)
+        self.assertEqual([], self.receivers["s1"].delivered)
+        reply = self.nodes[asked].admin("POST", "/admin/v1/services/s1/resume")
+        self.assertEqual(200, reply.status, reply.body)
+        self.receivers["s1"].wait_delivered("$1")
 
 
 if __name__ == "__main__":
