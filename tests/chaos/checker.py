@@ -109,7 +109,9 @@ class Verdict:
 
 
 def check(
-    feeds: Iterable[dict], receivers: Iterable[dict], max_repeats: int | None = None,
+    feeds: Iterable[dict],
+    receivers: Iterable[dict],
+    max_repeats: int | None = None,
     cluster: bool = False,
 ) -> Verdict:
     """Reads both logs, as parsed lines, and judges each service on its own."""
