@@ -64,8 +64,8 @@ mapped_store::joined(std::string_view room_id,
 caf::error mapped_store::rooms_of(
   std::string_view user_id,
   const std::function<bool(std::string_view)>& each) const {
-  reading txn{*env_};
-  return read_rooms_of(txn, user_id, each, rot_);
+  return read<caf::error>(
+    [&](reading& txn) { return read_rooms_of(txn, user_id, each, rot_); });
 }
 
 caf::expected<bool> mapped_store::is_joined(std::string_view room_id,
