@@ -221,7 +221,7 @@ class SideBySide(NodeCase):
         node.feed("irc").send(numbered(300))
         node.feed("log").send_singly(numbered(100))
         log.wait_delivered("$100")
-        self.assertEqual("DOWN", node.service("irc")["state"])
+        node.wait_service("irc", lambda row: row["state"] == "DOWN", "DOWN")
         self.assertEqual("UP", node.service("log")["state"])
 
     def test_paused_events_wait_until_resumed(self):
