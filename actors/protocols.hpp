@@ -4,8 +4,8 @@
 //
 //   intake -> pool -> storage            a feed transaction becomes durable
 //   sorter -> pool -> sorter -> storage  once a second it is routed to queues
-//   sorter -> service                    "there is something for you"
-//   service -> storage -> service        the next transaction, stored
+//   sorter -> service                    "there is something for you", with it
+//   service -> storage -> service        or the next transaction, stored
 //   service -> courier -> service        sent, and how it ended
 //   service -> tracer                    what was delivered, for who asks
 //   sorter -> links -> link ~> gate -> service   the same on another node
@@ -127,6 +127,9 @@ enum class skip_answer : std::uint8_t {
 using service_actor = caf::typed_actor<
   // Something is in the queue.
   caf::reacts_to<wake_atom>,
+  // The same, with what was cut of it: sent without asking the store, if it is
+  // newer than all that was in hand and was cut under the lease of now.
+  caf::reacts_to<wake_atom, handed_transaction>,
   // Attempt now what waits for its next attempt; while an attempt is open, make
   // the next one at once if it fails. The answer says whether there was
   // something to attempt. A failure goes on with the backoff where it was.
@@ -307,6 +310,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::enrolled)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::storage::nothing_more)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::receipt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::routed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::handed_transaction)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::outbound_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(posthorn::pool_page_ptr)

@@ -109,6 +109,8 @@ using routing_ptr = std::shared_ptr<const routing>;
 struct outbound {
   /// Opaque, url-safe, never used twice.
   std::string txn_id;
+  /// Of two of one service's transactions the one cut later has the greater.
+  std::uint64_t number = 0;
   /// The request's body.
   std::string body;
   std::uint32_t events = 0;
@@ -135,11 +137,22 @@ struct outbound {
 /// Null where there is nothing to send.
 using outbound_ptr = std::shared_ptr<const outbound>;
 
+/// A transaction that is on its way to who sends it: open in the store when the
+/// commit that cut it was made, under the lease that is named here.
+struct handed_transaction {
+  claim who;
+  outbound_ptr what;
+};
+
 /// The services that a routing gave something, for the sorter to wake.
 struct routed {
+  /// In ascending order.
   std::vector<service_no> services;
   /// Those of them that another node delivers, or nobody.
   std::vector<service_no> elsewhere;
+  /// What was cut for some of the others, by service: small ones, and not many,
+  /// since they lie in memory until they are sent.
+  std::vector<handed_transaction> handed;
 };
 
 /// How an attempt ended: a closed set that log, metrics and store share.

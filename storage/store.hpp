@@ -38,7 +38,9 @@ struct append {
 /// unless that has been cut. Pool batches that no queue needs any more are
 /// deleted. What the items say about rooms is stored, too; it counts for more
 /// than what `learn` brings. For each addressee that is UP, not paused, without
-/// an open transaction and allows it, a transaction is cut. Answers routed.
+/// an open transaction and allows it, a transaction is cut; where this node
+/// delivers it is handed over with the answer, up to a MiB in all. Answers
+/// routed.
 /// Errors: fenced (also when the cursor is not at `from`), unknown_service,
 /// store_failed (names what is not there, or more than one item under a
 /// subject).

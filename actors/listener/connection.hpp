@@ -67,6 +67,8 @@ struct connection {
   std::size_t out_at = 0;
   /// Whether the socket may have something to read. epoll says it once.
   bool readable = false;
+  /// Whether epoll said something while it was `working`.
+  bool heard = false;
   /// Whether the client has closed its side, or the connection broke.
   bool hung_up = false;
   /// Whether the connection ends with the answer that is being written.

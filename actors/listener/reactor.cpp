@@ -29,6 +29,10 @@ constexpr int accepts_a_turn = 64;
 // When no descriptor is left and nobody can give way.
 constexpr std::chrono::milliseconds accept_pause{100};
 
+// How long an answered connection may count as being worked on: reports that
+// are not urgent wake nobody.
+constexpr std::chrono::milliseconds report_patience{1'000};
+
 std::size_t connections_for(const listener_limits& limits) {
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0
@@ -145,6 +149,8 @@ void reactor::run() {
     auto count = epoll_wait(epoll_, events.data(),
                             static_cast<int>(events.size()), turn_timeout());
     now_ = clock::now();
+    // Who has its answer may have to give way to who comes now.
+    take_reports();
     auto unread = std::exchange(again_, {});
     for (auto i = 0; i < count; ++i)
       on_event(events[i].data.u64, events[i].events);
@@ -166,6 +172,8 @@ int reactor::turn_timeout() const {
   if (!again_.empty())
     return 0;
   auto next = std::min(next_sweep_, resume_at_);
+  if (!working_.empty())
+    next = std::min(next, now_ + report_patience);
   if (draining_)
     next = std::min(next, drain_until_.load());
   if (next == clock::time_point::max())
@@ -195,8 +203,16 @@ void reactor::on_event(std::uint64_t id, std::uint32_t events) {
     write(who);
   else if (who.now == connection::phase::lingering)
     discard(who);
+  else if (who.readable && who.now == connection::phase::working)
+    hear(who);
   else if (who.readable)
     read(who);
+}
+
+// What came is read when the answer is out: that must be known then.
+void reactor::hear(connection& who) {
+  if (!std::exchange(who.heard, true))
+    ++working_heard_;
 }
 
 void reactor::on_commands() {

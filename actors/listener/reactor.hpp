@@ -70,6 +70,7 @@ private:
   void run();
   int turn_timeout() const;
   void on_event(std::uint64_t id, std::uint32_t events);
+  void hear(connection& who);
   void on_commands();
   bool accept_from(int socket);
   void admit(int socket, const sockaddr_storage& from);
@@ -133,6 +134,8 @@ private:
   std::atomic<clock::time_point> drain_until_{clock::time_point::max()};
   std::mutex reports_mutex_;
   std::vector<done> reports_;
+  // Connections of which something came while a worker had their request.
+  std::atomic<std::size_t> working_heard_{0};
 
   std::thread thread_;
   worker_pool workers_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace posthorn::inbound {
 
@@ -116,12 +117,16 @@ void reactor::dispatch(connection& who) {
   job next{who.id, who.socket, who.frames.take(), who.who};
   who.now = connection::phase::working;
   working_.splice(working_.end(), waiting_, who.self);
+  if (who.readable || !who.waiting_input().empty())
+    hear(who);
   // Before the job goes: its answer may be counted by whoever reads it.
   ++counters_.requests;
   if (workers_.submit(next))
     return;
   --counters_.requests;
   waiting_.splice(waiting_.end(), working_, who.self);
+  if (std::exchange(who.heard, false))
+    --working_heard_;
   refuse(who, {refusal_reason::overloaded, 503, "no thread can be started"});
 }
 

@@ -50,13 +50,15 @@ void reactor::answer(job& what) {
     counters_.sent_bytes += *sent;
     report.rest = bytes.substr(*sent);
   }
-  auto first = false;
+  // Most clients send their next request, which wakes the reactor, only after
+  // the answer: then there is nothing to wake it for now.
+  const auto urgent
+    = report.failed || report.last || !report.rest.empty();
   {
     std::lock_guard guard{reports_mutex_};
-    first = reports_.empty();
     reports_.push_back(std::move(report));
   }
-  if (first)
+  if (urgent || draining_ || stop_accepting_ || working_heard_ > 0)
     wake();
 }
 
@@ -78,6 +80,8 @@ void reactor::on_report(done& what) {
   assert(found != by_id_.end());
   auto& who = *found->second;
   assert(who.now == connection::phase::working);
+  if (std::exchange(who.heard, false))
+    --working_heard_;
   waiting_.splice(waiting_.end(), working_, who.self);
   set_charge(who, who.pending.size());
   who.last = what.last;

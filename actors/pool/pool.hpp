@@ -23,7 +23,7 @@ using pool_self = counted_actor<pool_actor, pool_state>;
 
 /// Appends through `writer`, reads from `store`. What it hands out is a page of
 /// at most `limits`; what lies behind stays on disk. Reading may wait for the
-/// disk: spawn it detached.
+/// disk, for as long as a page takes.
 pool_actor::behavior_type pool(pool_self* self, const census_ptr& all,
                                std::shared_ptr<const storage::store> store,
                                storage_actor writer,

@@ -54,6 +54,7 @@ service_actor::behavior_type service_state::up() {
       else
         woken = true;
     },
+    [this](wake_atom, const handed_transaction& x) { accept(x); },
     [this](retry_atom) { return retry(); },
     [this](pause_atom, bool stop) { return pause(stop); },
     [this](skip_atom) { return skip(); },
@@ -68,6 +69,7 @@ service_actor::behavior_type service_state::down() {
   return {
     // What is new waits behind what failed.
     [this](wake_atom) { woken = true; },
+    [this](wake_atom, const handed_transaction&) { woken = true; },
     [this](retry_atom) { return retry(); },
     [this](pause_atom, bool stop) { return pause(stop); },
     [this](skip_atom) { return skip(); },
@@ -97,13 +99,29 @@ void service_state::go_down() {
 
 // -- one transaction's way ----------------------------------------------------
 
+void service_state::accept(const handed_transaction& x) {
+  if (doing != activity::nothing) {
+    woken = true;
+    return;
+  }
+  // A lease, an order or a quicker question to the store may have come between.
+  if (halted() || x.who.epoch != wiring.who.epoch || x.what->number <= newest)
+    return take();
+  begin_anew();
+  taken(x.what);
+}
+
+void service_state::begin_anew() {
+  woken = false;
+  judge.paused();
+  renewed = false;
+}
+
 void service_state::take() {
   if (halted())
     return settle();
   doing = activity::store;
-  woken = false;
-  judge.paused();
-  renewed = false;
+  begin_anew();
   self
     ->request(wiring.writer, caf::infinite, storage::next{wiring.who, limits()})
     .then([this](outbound_ptr& next) { taken(std::move(next)); },
@@ -114,6 +132,8 @@ void service_state::taken(outbound_ptr next) {
   open = std::move(next);
   accepted = false;
   failures = open ? open->failures : 0;
+  if (open)
+    newest = open->number;
   if (open && halted())
     return settle();
   if (!open) {
@@ -156,7 +176,7 @@ void service_state::send(path_style path) {
   doing = activity::service;
   style = path;
   self
-    ->request(wiring.courier, courier_patience(), send_atom::value,
+    ->request(wiring.courier, caf::infinite, send_atom::value,
               delivery_of(*wiring.config, open, path, wiring.until))
     .then([this, path](const answer_ptr& how) { answered(path, *how); },
           [this, path](const caf::error& why) {

@@ -69,8 +69,13 @@ struct service_state {
   service_actor::behavior_type up();
   service_actor::behavior_type down();
 
+  /// Sends what the sorter hands over, or asks the store where that may not be
+  /// what is open any more.
+  void accept(const handed_transaction& x);
   /// Asks the store for the transaction to send.
   void take();
+  /// What was known of the last one does not count for the next.
+  void begin_anew();
   void taken(outbound_ptr next);
   /// Sends the transaction in hand, to the path that is known to work.
   void attempt();
@@ -133,8 +138,6 @@ struct service_state {
   std::string skip_reason() const;
 
   cut_limits limits() const;
-  /// How long a request may take before the courier counts as dead.
-  caf::duration courier_patience() const;
   const std::string& id() const;
 
   /// Whether the operator wants the transaction in hand set aside.
@@ -152,6 +155,8 @@ struct service_state {
   activity doing = activity::nothing;
   /// The transaction in hand: cut and stored, not yet known as accepted.
   outbound_ptr open;
+  /// The number of the newest one that was in hand.
+  std::uint64_t newest = 0;
   /// The service has accepted it, and the store does not know yet. It is not
   /// sent again in this life.
   bool accepted = false;

@@ -4,29 +4,22 @@
 
 #include <spdlog/spdlog.h>
 
+#include <limits>
+
 namespace posthorn {
 
 namespace {
 
 using std::chrono::milliseconds;
 
-/// What the courier may take beyond its own deadlines before it counts as dead.
-constexpr milliseconds courier_grace{30'000};
-
 } // namespace
-
-caf::duration service_state::courier_patience() const {
-  const auto& delivery = wiring.config->delivery;
-  return caf::duration{delivery.connect_timeout + delivery.timeout
-                       + courier_grace};
-}
 
 void service_state::probe(milliseconds pause) {
   if (halted() || skipping())
     return note_setback(pause, false);
   doing = activity::service;
   self
-    ->request(wiring.courier, courier_patience(), send_atom::value,
+    ->request(wiring.courier, caf::infinite, send_atom::value,
               probe_of(*wiring.config, *open, failures, style, wiring.until))
     .then(
       [this, pause](const answer_ptr& how) {
@@ -83,6 +76,9 @@ void service_state::bury(std::string txn_id, std::string reason,
   doing = activity::store;
   woken = false;
   storage::set_aside what{wiring.who, txn_id, limits(), reason};
+  // Which one it is, if it was not in hand, may still be on its way here.
+  if (!open)
+    newest = std::numeric_limits<std::uint64_t>::max();
   open = nullptr;
   skipped.clear();
   self->request(wiring.writer, caf::infinite, std::move(what))

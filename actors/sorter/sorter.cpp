@@ -29,15 +29,35 @@ std::size_t items_of(const pool_page& page) {
 
 /// Shorter waits are not worth a timer.
 constexpr std::chrono::microseconds gathering_least{1'000};
-constexpr std::chrono::microseconds gathering_most{10'000};
+
+/// What an item and a request cost, about twice.
 constexpr std::chrono::microseconds gathering_an_item{20};
+constexpr std::chrono::microseconds gathering_a_request{300};
+
+constexpr std::chrono::microseconds gathering_most_for_items{10'000};
+constexpr std::chrono::microseconds gathering_most_for_requests{50'000};
+
+/// Items that fill a transaction with the limits that services are used to.
+constexpr std::size_t full_transaction = 100;
+
+std::chrono::microseconds bounded(std::size_t count,
+                                  std::chrono::microseconds each,
+                                  std::chrono::microseconds most) {
+  if (count >= static_cast<std::size_t>(most / each))
+    return most;
+  return each * static_cast<int>(count);
+}
 
 } // namespace
 
-std::chrono::microseconds gathering_time(std::size_t items) {
-  if (items >= static_cast<std::size_t>(gathering_most / gathering_an_item))
-    return gathering_most;
-  return gathering_an_item * static_cast<int>(items);
+std::chrono::microseconds gathering_time(std::size_t items,
+                                         std::size_t services) {
+  const auto for_items
+    = bounded(items, gathering_an_item, gathering_most_for_items);
+  if (items >= services * full_transaction)
+    return for_items;
+  return std::max(for_items, bounded(services, gathering_a_request,
+                                     gathering_most_for_requests));
 }
 
 void sorter_state::poll() {
@@ -76,8 +96,15 @@ void sorter_state::sorted(const routed& woken, const pool_page& page) {
             call(wiring.services->services[found->second]);
         }
       };
-  each(woken.services, [this](const auto& one) {
-    if (one.actor)
+  auto handed = woken.handed.begin();
+  each(woken.services, [&](const auto& one) {
+    while (handed != woken.handed.end() && handed->who.service < one.number)
+      ++handed;
+    if (!one.actor)
+      return;
+    if (handed != woken.handed.end() && handed->who.service == one.number)
+      self->send(one.actor, wake_atom::value, *handed);
+    else
       self->send(one.actor, wake_atom::value);
   });
   // Their nodes find it in the store, too, at their next poll.
@@ -89,13 +116,13 @@ void sorter_state::sorted(const routed& woken, const pool_page& page) {
                             std::move(ids)));
   again = again || page.full;
   if (wiring.wake_on_arrival && !page.full)
-    gather(items_of(page));
+    gather(gathering_time(items_of(page), woken.services.size()));
   settle();
 }
 
-void sorter_state::gather(std::size_t items) {
+void sorter_state::gather(std::chrono::microseconds how_long) {
   // A slow disk has let them gather already.
-  const auto left = polled + gathering_time(items) - self->clock().now();
+  const auto left = polled + how_long - self->clock().now();
   if (left < gathering_least)
     return;
   gathering = true;

@@ -35,11 +35,14 @@ struct sorter_state;
 
 using sorter_self = counted_actor<sorter_actor, sorter_state>;
 
-/// How long after a page of so many items that was not full the next one is
-/// looked for at the earliest. A page an arrival would cut transactions of a
-/// few events where many services share a feed; a distance in proportion costs
-/// a lone event nothing and a busy feed at most 10 ms.
-std::chrono::microseconds gathering_time(std::size_t items);
+/// How long after a page that was not full, of so many items for so many
+/// services, the next one is looked for at the earliest. A page an arrival
+/// would cut transactions of a few events where many services share a feed; a
+/// distance in proportion to what a page costs spends half of the time on
+/// requests at most, costs a lone event nothing, a busy feed 10 ms, and 50 ms
+/// one that reaches hundreds of services with a few events each.
+std::chrono::microseconds gathering_time(std::size_t items,
+                                         std::size_t services);
 
 /// One page at a time: peek, decide, route in one commit, wake. A full page is
 /// followed by another at once. The place in the pool is the store's, not the
@@ -52,8 +55,8 @@ struct sorter_state {
   void poll();
   void sort(const pool_page_ptr& page);
   void sorted(const routed& woken, const pool_page& page);
-  /// Lets arrivals gather after a page of so many items.
-  void gather(std::size_t items);
+  /// Lets arrivals gather from the time of the last poll on.
+  void gather(std::chrono::microseconds how_long);
   /// The page stays in the pool; the next poll finds it again. What it said
   /// about rooms is as if it had not been read.
   void failed(const caf::error& why);

@@ -42,15 +42,16 @@ void ring(commit_scope& scope, service_no service, const lease_state& owner,
     put_record(scope.txn, table::calls, key, call_record{0, kinds, {}});
 }
 
-bool wake_owner(commit_scope& scope, service_no service, const std::string& id,
-                session_no mine) {
+epoch wake_owner(commit_scope& scope, service_no service, const std::string& id,
+                 session_no mine) {
   auto owner = find_lease(scope.txn, lease_name(id));
   // A rotten one keeps its owner from writing, and so from sending.
   if (!owner)
-    return false;
-  if (owner->session != mine)
-    ring(scope, service, *owner, call_kind::wake);
-  return owner->session == mine;
+    return 0;
+  if (owner->session == mine)
+    return owner->epoch;
+  ring(scope, service, *owner, call_kind::wake);
+  return 0;
 }
 
 caf::expected<reply> apply(commit_scope& scope, const call& what) {

@@ -18,9 +18,9 @@ void ring(commit_scope& scope, service_no service, const lease_state& owner,
           call_kind kind);
 
 /// Rings a service's owner because something was queued, unless it is the
-/// session `mine`. Answers whether it is.
-bool wake_owner(commit_scope& scope, service_no service, const std::string& id,
-                session_no mine);
+/// session `mine`: then answers the epoch of the lease, else 0.
+epoch wake_owner(commit_scope& scope, service_no service, const std::string& id,
+                 session_no mine);
 
 /// Deletes what was asked in sessions that are over.
 void forget_calls(commit_scope& scope);

@@ -288,6 +288,7 @@ outbound_ptr render_open(commit_scope& scope, open_queue& queue) {
     runs, {state.stable_ephemeral != 0, state.unstable_ephemeral != 0});
   auto result = std::make_shared<outbound>();
   result->txn_id = transaction_id(state);
+  result->number = state.transaction;
   result->body = std::move(body.json);
   result->events = state.open_events;
   result->items = state.open_items;

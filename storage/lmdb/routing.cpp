@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +23,9 @@ constexpr std::uint64_t copied_bytes_max = 64ull * 1024;
 
 /// What a copied item takes in a record besides its JSON: comma and index.
 constexpr std::uint64_t item_overhead = 9;
+
+/// Bytes of all that one routing hands over; the rest is asked for.
+constexpr std::uint64_t handed_bytes_max = 1024ull * 1024;
 
 /// A batch stays where it is for the sake of items that are this many times as
 /// large as the others in it.
@@ -70,6 +72,7 @@ private:
   void clear_pool();
   void tell_owners();
   void cut_idle();
+  void hand_over(open_queue& queue, epoch owner);
 
   batch_view view(std::uint64_t position);
 
@@ -82,10 +85,12 @@ private:
   std::map<service_no, open_queue> queues_;
   std::vector<service_no> reached_;
   std::vector<service_no> elsewhere_;
-  /// In which the sorter's lease was granted, and which of the services reached
-  /// were, too: their owner is this node.
+  /// In which the sorter's lease was granted, and which of the services' leases
+  /// were, too, under which epoch: their owner is this node.
   session_no session_ = 0;
-  std::set<service_no> own_;
+  std::map<service_no, epoch> own_;
+  std::vector<handed_transaction> handed_;
+  std::uint64_t handed_bytes_ = 0;
 };
 
 caf::error route_step::check() {
@@ -173,17 +178,19 @@ routed route_step::carry_out() {
   for (auto& [service, queue] : queues_)
     if (queue.changed)
       put_service(scope_.txn, service, std::move(queue.state));
-  return {std::move(reached_), std::move(elsewhere_)};
+  return {std::move(reached_), std::move(elsewhere_), std::move(handed_)};
 }
 
 void route_step::tell_owners() {
   std::sort(reached_.begin(), reached_.end());
   reached_.erase(std::unique(reached_.begin(), reached_.end()), reached_.end());
-  for (auto service : reached_)
-    if (wake_owner(scope_, service, queues_.at(service).state.id, session_))
-      own_.insert(service);
+  for (auto service : reached_) {
+    const auto& id = queues_.at(service).state.id;
+    if (auto owner = wake_owner(scope_, service, id, session_))
+      own_.emplace(service, owner);
     else
       elsewhere_.push_back(service);
+  }
 }
 
 void route_step::place(const parcel& what) {
@@ -381,10 +388,27 @@ void route_step::cut_idle() {
     auto& queue = queues_.at(each.service);
     auto& state = queue.state;
     // Where another node delivers, more may come until it is told.
-    if (each.cut_when_idle && own_.count(each.service) > 0
-        && state.failures == 0 && state.paused == 0 && state.open == 0)
-      cut(scope_, queue, each.limits);
+    const auto owner = own_.find(each.service);
+    if (!each.cut_when_idle || owner == own_.end() || state.failures != 0
+        || state.paused != 0 || state.open != 0)
+      continue;
+    cut(scope_, queue, each.limits);
+    if (state.open != 0)
+      hand_over(queue, owner->second);
   }
+  std::sort(handed_.begin(), handed_.end(), [](const auto& a, const auto& b) {
+    return a.who.service < b.who.service;
+  });
+}
+
+void route_step::hand_over(open_queue& queue, epoch owner) {
+  if (handed_bytes_ + queue.state.open_bytes > handed_bytes_max)
+    return;
+  auto what = render_open(scope_, queue);
+  if (!what)
+    return;
+  handed_bytes_ += what->body.size();
+  handed_.push_back({{queue.service, owner}, std::move(what)});
 }
 
 } // namespace

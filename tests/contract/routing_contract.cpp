@@ -212,13 +212,64 @@ TEST_CASE("a routing cuts for services that are up and idle, where it may") {
   for (auto each : {idle, down, busy, paused})
     what->addressees.push_back({each, bench.limits, true});
   what->addressees.push_back({other, bench.limits, false});
-  bench.done(storage::route{what});
+  const auto woken = std::get<routed>(bench.done(storage::route{what}));
   bench.rig->reopen();
   CHECK(bench.row(idle).open);
   CHECK(bench.row(busy).txn_id == open);
   CHECK(!bench.row(paused).open);
   CHECK(!bench.row(other).open);
-  CHECK(bench.next(idle)->txn_id == bench.row(idle).txn_id);
+  const auto cut = bench.next(idle);
+  CHECK(cut->txn_id == bench.row(idle).txn_id);
+  // It is the same that the sorter may hand over.
+  REQUIRE(woken.handed.size() == 1);
+  CHECK(woken.handed[0].who.service == idle);
+  CHECK(woken.handed[0].who.epoch == bench.claim_of(idle).epoch);
+  CHECK(woken.handed[0].what->txn_id == cut->txn_id);
+  CHECK(woken.handed[0].what->number == cut->number);
+  CHECK(woken.handed[0].what->body == cut->body);
+}
+
+TEST_CASE("a later transaction of a service has a greater number, whoever "
+          "answers it") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  bench.append(numbered(1));
+  auto first = bench.route_all({irc}, true).handed.at(0).what;
+  bench.append(numbered(1, 2));
+  CHECK(bench.route_all({irc}, true).handed.empty());
+  auto second = bench.complete(irc, first->txn_id);
+  CHECK(second->number > first->number);
+  bench.rig->reopen();
+  CHECK(bench.next(irc)->number == second->number);
+  CHECK(!bench.complete(irc, second->txn_id));
+  bench.append(numbered(1, 3));
+  CHECK(bench.route_all({irc}, true).handed.at(0).what->number
+        > second->number);
+}
+
+TEST_CASE("a routing hands over a mebibyte at most; the rest is asked for") {
+  workbench bench;
+  std::vector<service_no> all;
+  for (int i = 0; i < 5; ++i)
+    all.push_back(bench.service("s" + std::to_string(i)));
+  bench.append({event_of(300'000)});
+  auto woken = bench.route_all(all, true);
+  CHECK(woken.services == all);
+  REQUIRE(woken.handed.size() == 3);
+  for (auto who : all)
+    CHECK(bench.row(who).open);
+  CHECK(bench.next(all[4])->body == woken.handed[0].what->body);
+}
+
+TEST_CASE("what another node delivers is not handed over") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  bench.done(storage::give_lease{"service/irc", bench.epochs.at(irc)});
+  bench.lease("service/irc", "b");
+  bench.append(numbered(1));
+  auto woken = bench.route_all({irc}, true);
+  CHECK(woken.elsewhere == std::vector<service_no>{irc});
+  CHECK(woken.handed.empty());
 }
 
 TEST_CASE("a routing sees what the same commit appended") {

@@ -62,6 +62,7 @@ public:
   std::map<session_no, std::vector<service_call>> waiting_calls;
   /// What a routing answers as delivered by other nodes.
   std::vector<service_no> elsewhere;
+  std::vector<handed_transaction> handed;
   /// What was asked of owners.
   std::vector<storage::call> asked_of_owners;
   int unblocked = 0;
@@ -84,25 +85,13 @@ public:
     return nullptr;
   }
 
-protected:
-  using answer = caf::expected<storage::reply>;
-
-  caf::error trouble(const std::string& what) {
-    asked.push_back(what);
-    return fault ? fault(what) : caf::error{};
-  }
-
-  std::uint32_t count(std::uint64_t waiting, const cut_limits& limits) const {
-    return static_cast<std::uint32_t>(
-      std::min({waiting, std::uint64_t{limits.max_events}, trial.items_max()}));
-  }
-
   storage::reply cut(const cut_limits& limits) {
     if (paused)
       return outbound_ptr{};
     if (!open && !queue.empty()) {
       auto made = std::make_shared<outbound>();
-      made->txn_id = "t-" + std::to_string(++transactions);
+      made->number = ++transactions;
+      made->txn_id = "t-" + std::to_string(made->number);
       made->events = count(queue.size(), limits);
       made->items = made->events;
       for (std::uint32_t i = 0; i < made->events; ++i)
@@ -122,6 +111,19 @@ protected:
     copy->probing = probing;
     copy->suspect = trial.poison != 0;
     return outbound_ptr{copy};
+  }
+
+protected:
+  using answer = caf::expected<storage::reply>;
+
+  caf::error trouble(const std::string& what) {
+    asked.push_back(what);
+    return fault ? fault(what) : caf::error{};
+  }
+
+  std::uint32_t count(std::uint64_t waiting, const cut_limits& limits) const {
+    return static_cast<std::uint32_t>(
+      std::min({waiting, std::uint64_t{limits.max_events}, trial.items_max()}));
   }
 
   answer run(const storage::append& x) {
@@ -146,6 +148,7 @@ protected:
     for (const auto& who : x.what->addressees)
       result.services.push_back(who.service);
     result.elsewhere = elsewhere;
+    result.handed = handed;
     return storage::reply{result};
   }
 

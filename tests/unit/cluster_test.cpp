@@ -27,6 +27,7 @@ service_actor::behavior_type deliverer(service_actor::pointer,
                                        std::shared_ptr<told> log) {
   return {
     [log](wake_atom) { ++log->wakes; },
+    [](wake_atom, const handed_transaction&) {},
     [log](retry_atom) {
       ++log->retries;
       return true;

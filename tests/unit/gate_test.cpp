@@ -14,6 +14,7 @@ struct gate_rig : virtual_time {
     cfg.add_message_types<caf::id_block::posthorn_links>();
     tg = spawn([this](service_actor::pointer) -> service_actor::behavior_type {
       return {[this](wake_atom) { ++woken; },
+              [](wake_atom, const handed_transaction&) {},
               [](retry_atom) { return true; },
               [this](pause_atom, bool stop) {
                 paused = stop;

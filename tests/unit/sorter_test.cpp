@@ -21,6 +21,9 @@ service_actor::behavior_type counting_service(service_actor::pointer,
                                               std::shared_ptr<int> count) {
   return {
     [count](wake_atom) { ++*count; },
+    [count](wake_atom, const handed_transaction& x) {
+      *count += static_cast<int>(x.what->number);
+    },
     [](retry_atom) { return false; },
     [](pause_atom, bool) { return storage::nothing_more{}; },
     [](const service_config_ptr&) {},
@@ -133,6 +136,17 @@ TEST_CASE_FIXTURE(fixture, "the other nodes are told which of their services "
   CHECK(*irc == 1);
 }
 
+TEST_CASE_FIXTURE(fixture, "a service gets what was cut for it with its "
+                           "wake-up, and only that") {
+  auto cut = std::make_shared<outbound>();
+  cut->number = 50;
+  store->handed = {{{2, 1}, cut}};
+  fill({entry(1, "irc", 1), entry(2, "log", 1)});
+  start();
+  CHECK(*irc == 1);
+  CHECK(*log == 50);
+}
+
 TEST_CASE_FIXTURE(fixture, "a full page is followed by another at once") {
   start();
   fill({entry(1, "irc", 3)}, true);
@@ -181,11 +195,20 @@ TEST_CASE_FIXTURE(fixture, "after a page of many events arrivals gather for a "
   CHECK(store->routings.size() == 3);
 }
 
-TEST_CASE("arrivals gather 20 us an event, at most 10 ms") {
-  CHECK(gathering_time(0) == 0us);
-  CHECK(gathering_time(50) == 1ms);
-  CHECK(gathering_time(400) == 8ms);
-  CHECK(gathering_time(1'000'000) == 10ms);
+TEST_CASE("arrivals gather 20 us an event, at most 10 ms, where transactions "
+          "are full") {
+  CHECK(gathering_time(0, 0) == 0us);
+  CHECK(gathering_time(100, 1) == 2ms);
+  CHECK(gathering_time(400, 4) == 8ms);
+  CHECK(gathering_time(1'000'000, 100) == 10ms);
+}
+
+TEST_CASE("arrivals gather 300 us a service, at most 50 ms, where each gets a "
+          "few events") {
+  CHECK(gathering_time(1, 1) == 300us);
+  CHECK(gathering_time(20, 10) == 3ms);
+  CHECK(gathering_time(9'999, 100) == 30ms);
+  CHECK(gathering_time(1'000, 1'000) == 50ms);
 }
 
 TEST_CASE_FIXTURE(fixture,

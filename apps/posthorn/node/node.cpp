@@ -29,6 +29,9 @@ namespace {
 /// sent again at the next start, with the same id and the same bytes.
 constexpr std::chrono::milliseconds drain_timeout{30'000};
 
+/// Threads for the actors that share them.
+constexpr std::size_t workers_max = 8;
+
 /// How long who has just connected to a node that stops has for a request.
 constexpr std::chrono::milliseconds first_request_time{1'000};
 
@@ -36,6 +39,12 @@ constexpr std::chrono::milliseconds first_request_time{1'000};
 
 node::node() {
   actor_config_.set("scheduler.policy", caf::atom("sharing"));
+  // Those that share threads only pass on what others did: more threads than
+  // cores would be woken to find nothing left to do. Two at least: the pool
+  // reads the disk.
+  actor_config_.set("scheduler.max-threads",
+                    std::clamp<std::size_t>(std::thread::hardware_concurrency(),
+                                            2, workers_max));
 }
 
 caf::expected<std::unique_ptr<node>>
@@ -95,12 +104,12 @@ caf::error node::spawn_actors() {
   auto client = http_client::open({});
   if (!client)
     return std::move(client.error());
-  // Detached: these block on the disk, or must answer while others block.
+  // Detached: these block for long, or must answer while others block.
   metrics_ = sys_->spawn<caf::detached>(metrics, census_);
   writer_ = sys_->spawn<caf::detached>(watched_storage_writer, census_, store_,
                                        health_);
-  pool_ = sys_->spawn<caf::detached>(pool, census_, store_, writer_,
-                                     storage::page_limits{});
+  pool_
+    = sys_->spawn(pool, census_, store_, writer_, storage::page_limits{});
   courier_ = sys_->spawn(courier, census_,
                          std::shared_ptr<http_client>{std::move(*client)});
   tracer_wiring remembered;
