@@ -16,6 +16,10 @@ using clock = std::chrono::steady_clock;
 /// Easy handles kept for the next exchanges.
 constexpr std::size_t spare_max = 256;
 
+/// Exchanges that begin before those that have are looked at. At a start all
+/// services are due at once, and many may refuse: their handles serve the next.
+constexpr std::size_t begun_a_turn = 256;
+
 constexpr std::uint32_t connections_least = 16;
 constexpr std::uint32_t keep_alive_most = 1024;
 
@@ -134,6 +138,8 @@ void http_loop::wait_and_act() {
 }
 
 int http_loop::wait_ms() const {
+  if (may_begin())
+    return 0;
   auto due = waiting_.due();
   if (due_)
     due = due ? std::min(*due, *due_) : *due_;
@@ -173,8 +179,12 @@ void http_loop::take_inbox() {
     waiting_.push(std::move(what));
 }
 
+bool http_loop::may_begin() const {
+  return !waiting_.empty() && open_.size() < options_.connections_max;
+}
+
 void http_loop::admit() {
-  while (!waiting_.empty() && open_.size() < options_.connections_max)
+  for (std::size_t i = 0; i < begun_a_turn && may_begin(); ++i)
     begin(waiting_.pop());
   for (auto& what : waiting_.take_late(clock::now()))
     what.done(local_answer(

@@ -61,6 +61,8 @@ private:
   int wait_ms() const;
   void wait_and_act();
   void take_inbox();
+  /// Whether somebody waits whose turn it is.
+  bool may_begin() const;
   void admit();
   void begin(wanted what);
   void reap();

@@ -3,11 +3,14 @@
 #include "apps/posthorn/config/registration_file.hpp"
 
 #include "apps/posthorn/config/service_url.hpp"
+#include "apps/posthorn/config/side_by_side.hpp"
 #include "apps/posthorn/config/yaml_reader.hpp"
 #include "messages/errors.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <utility>
 
 namespace posthorn {
 
@@ -151,19 +154,36 @@ struct reading {
   unsigned id_line = 0;
   unsigned token_line = 0;
   unsigned sender_line = 0;
-  /// Whether the file has no error so far.
-  bool valid = false;
+  /// Whether there was anything to read.
+  bool found = false;
+  /// What is wrong with the file by itself.
+  std::vector<problem> errors;
+  std::vector<problem> warnings;
 };
 
-reading read_one(const yaml_document& document, const pattern_check& check,
-                 std::vector<problem>& errors) {
+void warn(const yaml_document& document, const registration& what,
+          std::vector<problem>& warnings) {
+  if (document.open_to_others)
+    warnings.push_back({document.file, 0, "",
+                        "holds tokens, but is open to group or others: chmod "
+                        "600"});
+  auto url = document.root->find("url");
+  if (url != nullptr && url->value->kind == yaml_kind::null
+      && !what.protocols.empty())
+    warnings.push_back(
+      {document.file, url->line, "protocols",
+       "with `url: null` make Synapse answer 500 to every look-up of third-"
+       "party protocols: leave them out"});
+}
+
+reading read_one(const yaml_document& document, const pattern_check& check) {
   reading result;
   result.what.file = document.file;
-  auto before = errors.size();
-  errors.insert(errors.end(), document.problems.begin(),
-                document.problems.end());
+  auto& errors = result.errors;
+  errors = document.problems;
   if (document.root == nullptr)
     return result;
+  result.found = true;
   yaml_reader in{document.file, "", document.root, empty_value::refused,
                  errors};
   read_id(in, result.what);
@@ -176,7 +196,7 @@ reading read_one(const yaml_document& document, const pattern_check& check,
   result.id_line = in.line_of("id");
   result.token_line = in.line_of("as_token");
   result.sender_line = in.line_of("sender_localpart");
-  result.valid = errors.size() == before;
+  warn(document, result.what, result.warnings);
   return result;
 }
 
@@ -242,19 +262,27 @@ private:
   first_seen senders_;
 };
 
-void warn(const yaml_document& document, const registration& what,
-          std::vector<problem>& warnings) {
-  if (document.open_to_others && document.root != nullptr)
-    warnings.push_back({document.file, 0, "",
-                        "holds tokens, but is open to group or others: chmod "
-                        "600"});
-  auto url = document.root == nullptr ? nullptr : document.root->find("url");
-  if (url != nullptr && url->value->kind == yaml_kind::null
-      && !what.protocols.empty())
-    warnings.push_back(
-      {document.file, url->line, "protocols",
-       "with `url: null` make Synapse answer 500 to every look-up of third-"
-       "party protocols: leave them out"});
+void append(std::vector<problem>& to, std::vector<problem>& what) {
+  to.insert(to.end(), std::make_move_iterator(what.begin()),
+            std::make_move_iterator(what.end()));
+}
+
+/// Puts them together, in their order.
+registration_set joined(std::vector<reading> all) {
+  registration_set result;
+  uniqueness unique{result};
+  for (auto& one : all) {
+    const auto valid = one.found && one.errors.empty();
+    append(result.errors, one.errors);
+    append(result.warnings, one.warnings);
+    if (one.what.id.empty())
+      result.ids_complete = false;
+    else
+      result.ids.push_back({one.what.id, one.what.file});
+    if (unique.check(one) && valid)
+      result.registrations.push_back(std::move(one.what));
+  }
+  return result;
 }
 
 } // namespace
@@ -262,27 +290,19 @@ void warn(const yaml_document& document, const registration& what,
 registration_set
 check_registrations(const std::vector<yaml_document>& documents,
                     const pattern_check& check) {
-  registration_set result;
-  uniqueness unique{result};
-  for (auto& document : documents) {
-    auto one = read_one(document, check, result.errors);
-    warn(document, one.what, result.warnings);
-    if (one.what.id.empty())
-      result.ids_complete = false;
-    else
-      result.ids.push_back({one.what.id, document.file});
-    if (unique.check(one) && one.valid)
-      result.registrations.push_back(std::move(one.what));
-  }
-  return result;
+  std::vector<reading> all(documents.size());
+  side_by_side(all.size(),
+               [&](std::size_t i) { all[i] = read_one(documents[i], check); });
+  return joined(std::move(all));
 }
 
 registration_set load_registrations(const std::vector<std::string>& files,
                                     const pattern_check& check) {
-  std::vector<yaml_document> documents;
-  for (auto& file : files)
-    documents.push_back(load_yaml(file));
-  return check_registrations(documents, check);
+  std::vector<reading> all(files.size());
+  side_by_side(all.size(), [&](std::size_t i) {
+    all[i] = read_one(load_yaml(files[i]), check);
+  });
+  return joined(std::move(all));
 }
 
 } // namespace posthorn

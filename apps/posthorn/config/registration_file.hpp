@@ -14,7 +14,7 @@
 namespace posthorn {
 
 /// Says what is wrong with a namespace's regular expression, or nothing when it
-/// can be used.
+/// can be used. Called from several threads at once.
 using pattern_check
   = std::function<std::optional<std::string>(const std::string& pattern)>;
 

@@ -22,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <string>
 
 namespace posthorn {
@@ -108,6 +109,9 @@ private:
   cluster_actor cluster_;
   cluster_board_ptr cluster_board_ = std::make_shared<cluster_board>();
   cluster_listener watch_;
+  /// For the jitter of each service. One seed for all: that of the kernel is
+  /// too slow to be asked thousands of times.
+  std::minstd_rand seeds_{std::random_device{}()};
   /// By service id.
   std::map<std::string, service_actor> running_;
   std::unique_ptr<feed_api> feeds_;

@@ -26,9 +26,10 @@ bool is_delivered(const service_config_ptr& config) {
   return config->registration.url.has_value();
 }
 
-/// Each actor has its own generator: they run on different threads.
-std::function<double()> make_spread() {
-  return [generator = std::mt19937_64{std::random_device{}()}]() mutable {
+/// Each actor has its own generator, since they run on different threads, and
+/// a small one, since there may be thousands.
+std::function<double()> make_spread(std::uint32_t seed) {
+  return [generator = std::minstd_rand{seed}]() mutable {
     return std::uniform_real_distribution<double>{0.0, 1.0}(generator);
   };
 }
@@ -121,7 +122,7 @@ service_actor node::spawn_service(service_no number,
   wiring.courier = courier_;
   wiring.tracer = tracer_;
   wiring.backlog = backlog_;
-  wiring.spread = make_spread();
+  wiring.spread = make_spread(static_cast<std::uint32_t>(seeds_()));
   return sys_->spawn(service, census_, std::move(wiring));
 }
 
