@@ -6,6 +6,7 @@
 #include "storage/lmdb/environment.hpp"
 #include "storage/lmdb/lmdb_store.hpp"
 #include "storage/lmdb/records.hpp"
+#include "storage/lmdb/seen_index.hpp"
 #include "storage/lmdb/sessions.hpp"
 
 #include <array>
@@ -58,6 +59,7 @@ struct commit_scope {
   writing& txn;
   counters& count;
   verified_records& verified;
+  seen_index& seen;
   rot_log& rot;
   session_book& sessions;
   node_locks& locks;

@@ -13,11 +13,9 @@ constexpr int forgotten_at_once = 4;
 
 constexpr std::size_t txn_id_max = 64;
 
-/// Feed (as XXH3-64), length of the transaction id, id, digest. The length
-/// stands in front so that counted ids ("99", "100") sort as numbers, and what
-/// comes next to each other in time lies on one page. A long id is cut, its
-/// XXH3-128 put behind and its length given as 255.
-std::string seen_key(const batch& what) {
+/// Feed (as XXH3-64), length of the transaction id, id, digest. A long id is
+/// cut, its XXH3-128 put behind and its length given as 255.
+std::string identity_of(const batch& what) {
   std::string result;
   fixed_key<8> feed;
   store_big_endian(feed.bytes.data(),
@@ -38,30 +36,53 @@ std::string seen_key(const batch& what) {
   return result;
 }
 
-/// When the transaction of that number was taken, and its key in seen.
+std::uint32_t hash_of(std::string_view identity) {
+  return static_cast<std::uint32_t>(
+    XXH3_64bits(identity.data(), identity.size()));
+}
+
+/// When a transaction was taken, and which: good until the next write.
 struct seen_before {
   std::int64_t taken = 0;
-  std::string key;
+  std::string_view identity;
 };
+
+std::optional<seen_before> decode_seen(std::string_view key,
+                                       std::string_view bytes) {
+  if (bytes.size() < sizeof(seen_fixed) || !intact(table::seen, key, bytes))
+    return std::nullopt;
+  seen_fixed fixed;
+  std::memcpy(&fixed, bytes.data(), sizeof(fixed));
+  return seen_before{fixed.taken, bytes.substr(sizeof(fixed))};
+}
 
 std::optional<seen_before> find(commit_scope& scope, std::uint64_t number) {
   auto key = number_key(number);
-  auto bytes = scope.txn.get(table::seen_order, key);
-  if (!bytes || bytes->size() < sizeof(seen_order_fixed)
-      || !intact(table::seen_order, key, *bytes))
-    return std::nullopt;
-  seen_order_fixed fixed;
-  std::memcpy(&fixed, bytes->data(), sizeof(fixed));
-  return seen_before{fixed.taken, std::string{bytes->substr(sizeof(fixed))}};
+  auto bytes = scope.txn.get(table::seen, key);
+  return bytes ? decode_seen(key, *bytes) : std::nullopt;
 }
 
-std::optional<std::uint64_t> number_in_seen(commit_scope& scope,
-                                            const std::string& key) {
-  auto bytes = scope.txn.get(table::seen, key);
-  if (!bytes)
-    return std::nullopt;
-  auto record = decode<seen_record>(table::seen, key, *bytes);
-  return record ? std::optional{record->number} : std::nullopt;
+/// Puts into the index what was committed since it was last asked: everything
+/// at first, then what other processes have taken.
+void catch_up(commit_scope& scope) {
+  auto& index = scope.seen;
+  const auto end = scope.count.seen_next - index.added();
+  // The store is not the one that it was: a root has been taken back.
+  if (index.next() > end)
+    index.clear(scope.count.seen_first);
+  index.forget_before(scope.count.seen_first);
+  if (index.next() == end)
+    return;
+  walker walk{scope.txn, table::seen};
+  for (auto more = walk.seek(number_key(index.next())); more;
+       more = walk.step()) {
+    const auto number = load_big_endian<std::uint64_t>(walk.key());
+    if (number >= end)
+      break;
+    if (const auto one = decode_seen(walk.key(), walk.value()))
+      index.put(hash_of(one->identity), number);
+  }
+  index.skip_to(end);
 }
 
 bool is_old(commit_scope& scope, std::int64_t taken) {
@@ -79,10 +100,7 @@ void forget(commit_scope& scope) {
     // A rotten one goes, too: what it would have stopped comes twice.
     if (oldest && !excess && !is_old(scope, oldest->taken))
       return;
-    // Taken anew after it had expired, its key belongs to a later number.
-    if (oldest && number_in_seen(scope, oldest->key) == count.seen_first)
-      scope.txn.erase(table::seen, oldest->key);
-    scope.txn.erase(table::seen_order, number_key(count.seen_first));
+    scope.txn.erase(table::seen, number_key(count.seen_first));
     ++count.seen_first;
   }
 }
@@ -90,26 +108,27 @@ void forget(commit_scope& scope) {
 } // namespace
 
 bool was_taken(commit_scope& scope, const batch& what) {
-  auto key = seen_key(what);
-  auto number = number_in_seen(scope, key);
-  if (!number)
-    return false;
-  auto before = find(scope, *number);
-  return before && before->key == key && !is_old(scope, before->taken);
+  catch_up(scope);
+  const auto identity = identity_of(what);
+  return scope.seen.any(hash_of(identity), [&](std::uint64_t number) {
+    const auto before = find(scope, number);
+    return before && before->identity == identity
+           && !is_old(scope, before->taken);
+  });
 }
 
 void remember(commit_scope& scope, const batch& what) {
   if (scope.options.dedupe_max == 0)
     return;
-  auto key = seen_key(what);
-  auto number = scope.count.seen_next++;
-  put_record(scope.txn, table::seen, key, seen_record{0, number});
-  seen_order_fixed fixed{0, scope.now()};
+  const auto identity = identity_of(what);
+  const auto number = scope.count.seen_next++;
+  const seen_fixed fixed{0, scope.now()};
   std::string bytes{reinterpret_cast<const char*>(&fixed), sizeof(fixed)};
-  bytes += key;
-  auto order_key = number_key(number);
-  seal(table::seen_order, order_key, bytes.data(), bytes.size());
-  scope.txn.put(table::seen_order, order_key, bytes, MDB_APPEND);
+  bytes += identity;
+  const auto key = number_key(number);
+  seal(table::seen, key, bytes.data(), bytes.size());
+  if (scope.txn.put(table::seen, key, bytes, MDB_APPEND))
+    scope.seen.add(hash_of(identity), number);
   forget(scope);
 }
 

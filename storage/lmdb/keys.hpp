@@ -30,35 +30,33 @@ enum class table : std::uint8_t {
   names = 5,
   /// Lease name: epoch, holder and its session.
   leases = 6,
-  /// Feed transaction: its number in seen_order.
+  /// Number: a feed transaction and when it was taken.
   seen = 7,
-  /// Number: feed transaction and when it was taken.
-  seen_order = 8,
   /// Batch record: how many queue entries need it, where that is not one.
-  shared = 9,
+  shared = 8,
   /// Table and key: a record that did not match its checksum, as it was found.
-  rotten = 10,
+  rotten = 9,
   /// Room, user: whether that local user is joined.
-  members = 11,
+  members = 10,
   /// Room: its local aliases.
-  aliases = 12,
+  aliases = 11,
   /// Service, subject: the queue entry that tells of it.
-  newest = 13,
+  newest = 12,
   /// Service, number: an item that the service refused for good.
-  dead = 14,
+  dead = 13,
   /// User, room: whether that user, of whatever homeserver, is joined.
-  user_rooms = 15,
+  user_rooms = 14,
   /// Node name: its session and its last heartbeat.
-  nodes = 16,
+  nodes = 15,
   /// Session, service: what is asked of the service's owner.
-  calls = 17,
+  calls = 16,
 };
 
 /// By table, LMDB's name for it.
-inline constexpr std::array<const char*, 18> table_names
-  = {"meta",    "pool",   "parcels",    "queue",      "services", "names",
-     "leases",  "seen",   "seen_order", "shared",     "rotten",   "members",
-     "aliases", "newest", "dead",       "user_rooms", "nodes",    "calls"};
+inline constexpr std::array<const char*, 17> table_names
+  = {"meta",    "pool",   "parcels",    "queue",  "services", "names",
+     "leases",  "seen",   "shared",     "rotten", "members",  "aliases",
+     "newest",  "dead",   "user_rooms", "nodes",  "calls"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -102,7 +100,7 @@ Integer load_big_endian(std::string_view bytes) {
   return result;
 }
 
-/// Key in pool, parcels and seen_order.
+/// Key in pool, parcels and seen.
 inline fixed_key<8> number_key(std::uint64_t number) {
   fixed_key<8> result;
   store_big_endian(result.bytes.data(), number);

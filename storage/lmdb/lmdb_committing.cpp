@@ -44,8 +44,9 @@ int mapped_store::attempt(std::span<const mutation> work,
   }
   auto count = *stored;
   session_book sessions{txn, options_, *nodes_};
-  commit_scope scope{options_,  prefix_, txn,      count,
-                     verified_, rot_,    sessions, *nodes_};
+  seen_.drop();
+  commit_scope scope{options_, prefix_, txn,      count,  verified_,
+                     seen_,    rot_,    sessions, *nodes_};
   for (auto& each : work) {
     answers.push_back(
       std::visit([&scope](auto& what) { return apply(scope, what); }, each));
@@ -58,7 +59,10 @@ int mapped_store::attempt(std::span<const mutation> work,
     return txn.failure();
   if (options_.before_commit)
     options_.before_commit();
-  return txn.commit();
+  const auto code = txn.commit();
+  if (code == 0)
+    seen_.keep();
+  return code;
 }
 
 int mapped_store::attempt_anew(std::span<const mutation> work,

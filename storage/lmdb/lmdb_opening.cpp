@@ -58,6 +58,7 @@ caf::error mapped_store::open_environment() {
 caf::error mapped_store::start_anew() {
   std::unique_lock alone{env_guard_};
   env_.reset();
+  seen_.clear(0);
   auto error = open_environment();
   if (!error)
     error = open_tables();

@@ -115,6 +115,7 @@ private:
   std::unique_ptr<node_locks> nodes_;
   std::array<char, 12> prefix_{};
   verified_records verified_;
+  seen_index seen_;
   mutable rot_log rot_;
   std::chrono::steady_clock::time_point readers_checked_;
 };

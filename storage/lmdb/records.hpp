@@ -89,7 +89,7 @@ struct counters {
   std::uint64_t pool_batches = 0;
   /// Records set aside because they were rotten, ever.
   std::uint64_t corrupt_records = 0;
-  /// seen_order holds the numbers from first to before next.
+  /// seen holds the numbers from first to before next.
   std::uint64_t seen_first = 1;
   std::uint64_t seen_next = 1;
   std::uint32_t next_service = 1;
@@ -277,22 +277,13 @@ struct call_record {
 
 static_assert(sizeof(call_record) == 16);
 
-/// A record of seen.
-struct seen_record {
-  std::uint64_t checksum = 0;
-  /// Its number in seen_order.
-  std::uint64_t number = 0;
-};
-
-static_assert(sizeof(seen_record) == 16);
-
-/// The fixed part of a record of seen_order; the key in seen follows.
-struct seen_order_fixed {
+/// The fixed part of a record of seen; which feed transaction it is follows.
+struct seen_fixed {
   std::uint64_t checksum = 0;
   std::int64_t taken = 0;
 };
 
-static_assert(sizeof(seen_order_fixed) == 16);
+static_assert(sizeof(seen_fixed) == 16);
 
 /// A record of shared.
 struct shared_record {
