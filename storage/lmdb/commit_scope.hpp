@@ -63,6 +63,8 @@ struct commit_scope {
   rot_log& rot;
   session_book& sessions;
   node_locks& locks;
+  /// Whether the last batch found no room: what can be deleted is.
+  bool& scarce;
   /// Bytes of batch records written in this commit.
   std::uint64_t written = 0;
 

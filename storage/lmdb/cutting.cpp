@@ -15,12 +15,22 @@ namespace {
 /// completing one takes long, however little of it is sent. Gaps cost nothing.
 constexpr std::uint64_t entries_max = 4096;
 
+/// How much that is done may wait to be deleted.
+constexpr std::uint32_t unswept_transactions_max = 16;
+constexpr std::uint64_t unswept_bytes_max = 1024ull * 1024;
+constexpr std::uint64_t unswept_entries_max = 2048;
+
 /// An entry of the queue that cannot be delivered.
 struct bad_entry {
   std::uint64_t sequence = 0;
   /// None where the entry itself is rotten.
   std::optional<queue_entry> entry;
 };
+
+std::string entry_name(const open_queue& queue, std::uint64_t sequence) {
+  return "entry " + std::to_string(sequence) + " of the queue of "
+         + queue.state.id;
+}
 
 /// Takes an entry out of the queue, and its batch record or the entry itself
 /// aside. `skip`: how many of its items are delivered.
@@ -31,9 +41,7 @@ void discard(commit_scope& scope, open_queue& queue, const bad_entry& bad) {
   // Its counts no longer hold; what is refused will be found anew.
   state.trial = {};
   if (!bad.entry) {
-    set_aside(scope, table::queue, key,
-              "entry " + std::to_string(bad.sequence) + " of the queue of "
-                + state.id);
+    set_aside(scope, table::queue, key, entry_name(queue, bad.sequence));
     return;
   }
   forget_newest(scope, queue.service, bad.sequence, *bad.entry);
@@ -148,16 +156,17 @@ std::vector<bad_entry> draw_line(commit_scope& scope, const open_queue& queue,
 
 } // namespace
 
-void consume(commit_scope& scope, open_queue& queue, const queue_place& end) {
+void sweep(commit_scope& scope, open_queue& queue) {
+  auto& state = queue.state;
   std::vector<std::uint64_t> passed;
   {
     // Where an entry was set aside or withdrawn is a gap.
     walker walk{scope.txn, table::queue};
-    auto from = queue_key(queue.service, queue.state.head.sequence);
+    auto from = queue_key(queue.service, state.unswept_from);
     for (auto more = walk.seek(from); more; more = walk.step()) {
       auto sequence = load_big_endian<std::uint64_t>(walk.key().substr(4));
       if (load_big_endian<service_no>(walk.key()) != queue.service
-          || sequence >= end.sequence)
+          || sequence >= state.head.sequence)
         break;
       passed.push_back(sequence);
     }
@@ -169,15 +178,33 @@ void consume(commit_scope& scope, open_queue& queue, const queue_place& end) {
       continue;
     auto entry = decode<queue_entry>(table::queue, key, *bytes);
     if (!entry) {
-      discard(scope, queue, {sequence, std::nullopt});
+      set_aside(scope, table::queue, key, entry_name(queue, sequence));
       continue;
     }
     forget_newest(scope, queue.service, sequence, *entry);
     release(scope, entry->record);
     scope.txn.erase(table::queue, key);
   }
-  queue.state.head = end;
+  state.unswept_from = state.head.sequence;
+  state.unswept_bytes = 0;
+  state.unswept_transactions = 0;
   queue.changed = true;
+}
+
+void consume(commit_scope& scope, open_queue& queue, const queue_place& end,
+             std::uint64_t bytes) {
+  auto& state = queue.state;
+  state.head = end;
+  state.unswept_bytes += bytes;
+  ++state.unswept_transactions;
+  queue.changed = true;
+  const auto entries = end.sequence - state.unswept_from;
+  const auto scarce
+    = scope.scarce || scope.count.used_bytes > scope.options.max_store / 2;
+  if (end.sequence >= state.tail || entries > unswept_entries_max || scarce
+      || state.unswept_bytes >= unswept_bytes_max
+      || state.unswept_transactions >= unswept_transactions_max)
+    sweep(scope, queue);
 }
 
 void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
@@ -215,7 +242,7 @@ void cut(commit_scope& scope, open_queue& queue, const cut_limits& limits) {
       return;
     }
     // Only what this service cannot be sent, or nothing but gaps.
-    consume(scope, queue, line.end);
+    consume(scope, queue, line.end, line.bytes);
     state.trial.pass(line.items);
     state.pending_items -= std::min(line.items, state.pending_items);
     state.pending_bytes -= std::min(line.bytes, state.pending_bytes);

@@ -19,9 +19,16 @@ struct open_queue {
   bool changed = false;
 };
 
-/// Deletes what lies before `end`, gives its batch records free, and moves the
-/// head there.
-void consume(commit_scope& scope, open_queue& queue, const queue_place& end);
+/// Moves the head to `end`: what lies before, `bytes` of items, is done. It is
+/// deleted, and its batch records are given free, not each time but when it is
+/// some transactions or a mebibyte, or the queue is empty, or room is scarce:
+/// deleting touches half of the pages that a commit writes, and many neighbours
+/// cost no more than one.
+void consume(commit_scope& scope, open_queue& queue, const queue_place& end,
+             std::uint64_t bytes);
+
+/// Deletes what is done.
+void sweep(commit_scope& scope, open_queue& queue);
 
 /// Opens a transaction with items from the head of the queue, or leaves none
 /// open where nothing waits. There must be none open. Items that the service

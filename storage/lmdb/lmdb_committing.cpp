@@ -28,12 +28,8 @@ int mapped_store::attempt(std::span<const mutation> work,
     return 0;
   }
   scope_guard turn{[this] { writer_->unlock(); }};
-  // LMDB has put its old root back, but not on the disk: were the new one
-  // there, this commit would write over what that refers to.
-  if (!root_on_disk_)
-    if (auto code = mdb_env_sync(env_->raw(), 1))
-      return code;
-  root_on_disk_ = true;
+  if (auto code = settle_root())
+    return code;
   writing txn{*env_};
   if (txn.failure() != 0)
     return txn.failure();
@@ -45,8 +41,8 @@ int mapped_store::attempt(std::span<const mutation> work,
   auto count = *stored;
   session_book sessions{txn, options_, *nodes_};
   seen_.drop();
-  commit_scope scope{options_, prefix_, txn,      count,  verified_,
-                     seen_,    rot_,    sessions, *nodes_};
+  commit_scope scope{options_, prefix_, txn,      count,   verified_,
+                     seen_,    rot_,    sessions, *nodes_, scarce_};
   for (auto& each : work) {
     answers.push_back(
       std::visit([&scope](auto& what) { return apply(scope, what); }, each));
@@ -57,12 +53,27 @@ int mapped_store::attempt(std::span<const mutation> work,
     put_record(txn, table::meta, "counters", count);
   if (!txn.wrote())
     return txn.failure();
+  writer_->mark(true);
   if (options_.before_commit)
     options_.before_commit();
-  const auto code = txn.commit();
-  if (code == 0)
-    seen_.keep();
-  return code;
+  if (auto code = txn.commit())
+    return code;
+  writer_->mark(false);
+  seen_.keep();
+  return 0;
+}
+
+int mapped_store::settle_root() {
+  if (!writer_->is_marked())
+    return 0;
+  if (auto code = mdb_env_sync(env_->raw(), 1))
+    return code;
+  writer_->mark(false);
+  if (options_.report && writer_->has_mark())
+    options_.report("store " + options_.directory.string()
+                    + ": the last commit had not come to its end; the root "
+                      "that counts is on the disk now");
+  return 0;
 }
 
 int mapped_store::attempt_anew(std::span<const mutation> work,
@@ -133,6 +144,7 @@ mapped_store::commit(std::span<const mutation> work) {
   auto code = attempt_anew(work, answers);
   if (code == 0)
     return answers;
+  scarce_ = true;
   if (work.size() == 1)
     return {commit_fault(code, work.front())};
   return one_by_one(work);

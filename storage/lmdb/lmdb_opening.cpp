@@ -67,7 +67,6 @@ caf::error mapped_store::start_anew() {
   else if (options_.report)
     options_.report("store " + options_.directory.string()
                     + ": opened anew after a write that failed half way");
-  root_on_disk_ = false;
   return error;
 }
 
@@ -75,6 +74,8 @@ caf::error mapped_store::open_tables() {
   if (auto error = writer_->lock_at_start())
     return error;
   scope_guard turn{[this] { writer_->unlock(); }};
+  if (auto code = settle_root())
+    return env_->failure(code, "cannot sync");
   writing txn{*env_};
   if (txn.failure() != 0)
     return env_->failure(txn.failure(), "cannot write");
@@ -106,8 +107,10 @@ caf::error mapped_store::open_tables() {
   auto count = read_counters(txn);
   if (!count)
     return count.error();
+  writer_->mark(true);
   if ((code = txn.commit()) != 0)
     return env_->failure(code, "cannot write");
+  writer_->mark(false);
   return {};
 }
 

@@ -5,8 +5,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -134,10 +136,18 @@ writer_lock::writer_lock(const std::filesystem::path& directory)
   : path_{directory / "write.lock"}, file_{open(path_.c_str(),
                                                 O_RDWR | O_CREAT | O_CLOEXEC,
                                                 0600)} {
-  // nop
+  // Not only sized: who touches a page of a file for which the disk has no room
+  // is killed. It leaves a byte that is there as it is.
+  if (file_ < 0 || fallocate(file_, 0, 0, 1) != 0)
+    return;
+  auto* page = mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
+  if (page != MAP_FAILED)
+    mark_ = static_cast<char*>(page);
 }
 
 writer_lock::~writer_lock() {
+  if (mark_ != nullptr)
+    munmap(mark_, 1);
   if (file_ >= 0)
     close(file_);
 }
@@ -173,6 +183,15 @@ caf::error writer_lock::lock_at_start() {
 void writer_lock::unlock() {
   auto lock = whole_file(F_UNLCK);
   (void)fcntl(file_, F_SETLK, &lock);
+}
+
+void writer_lock::mark(bool begun) {
+  if (mark_ != nullptr)
+    std::atomic_ref{*mark_}.store(begun ? 1 : 0);
+}
+
+bool writer_lock::is_marked() const {
+  return mark_ == nullptr || std::atomic_ref{*mark_}.load() != 0;
 }
 
 pid_t writer_lock::holder() const {

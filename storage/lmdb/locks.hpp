@@ -49,6 +49,10 @@ private:
 /// `<directory>/write.lock`, held during each commit: it names who writes,
 /// which LMDB's own lock does not. A process that is stopped (SIGSTOP) while it
 /// writes would keep all others from writing until it goes on.
+///
+/// Its first byte is the mark of a commit that has begun to write its root. Who
+/// finds it set knows that the last holder did not get to the end of that: the
+/// root that counts may be in memory alone, and another one on the disk.
 class writer_lock {
 public:
   explicit writer_lock(const std::filesystem::path& directory);
@@ -65,6 +69,17 @@ public:
   caf::error lock_at_start();
   void unlock();
 
+  /// Sets the mark, or takes it away; for who holds the lock.
+  void mark(bool begun);
+
+  /// Whether the mark is set; also where there is none, since the disk had no
+  /// room for a byte or the file system allots none ahead.
+  bool is_marked() const;
+
+  bool has_mark() const {
+    return mark_ != nullptr;
+  }
+
   /// Kills the process that holds the lock if it is stopped. Nothing else lets
   /// the others write again: what it has begun can neither be finished nor
   /// undone by them while it may go on. Answers what was done, or an empty
@@ -77,6 +92,8 @@ private:
 
   std::filesystem::path path_;
   int file_ = -1;
+  /// The mark, in memory that all processes share; null where there is none.
+  char* mark_ = nullptr;
 };
 
 } // namespace posthorn::storage::lmdb

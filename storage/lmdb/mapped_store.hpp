@@ -85,6 +85,12 @@ private:
   /// afterwards when that fails.
   caf::error start_anew();
 
+  /// Where the last commit, of whatever process, did not get to its end: brings
+  /// the root that counts to the disk. LMDB may have put an old one back, but
+  /// only in memory; were the new one on the disk, the next commit would write
+  /// over what that refers to. Answers an LMDB code. Under the writer's lock.
+  int settle_root();
+
   /// Whether the environment takes writes after one that failed.
   bool is_usable();
 
@@ -109,13 +115,12 @@ private:
   std::unique_ptr<environment> env_;
   /// Held by readers; alone by the writer while it replaces env_.
   mutable std::shared_mutex env_guard_;
-  /// False after start_anew(), until the root that then counts was synced.
-  bool root_on_disk_ = true;
   std::unique_ptr<writer_lock> writer_;
   std::unique_ptr<node_locks> nodes_;
   std::array<char, 12> prefix_{};
   verified_records verified_;
   seen_index seen_;
+  bool scarce_ = false;
   mutable rot_log rot_;
   std::chrono::steady_clock::time_point readers_checked_;
 };

@@ -69,8 +69,10 @@ caf::expected<reply> apply(commit_scope& scope, const append& what) {
   auto fields = encode_fields(batch);
   auto size = batch_record_size(batch.items.size(), batch.feed.size(),
                                 fields.size(), *json);
-  if (auto error = check_room(scope, size))
-    return *error;
+  auto no_room = check_room(scope, size);
+  scope.scarce = no_room.has_value();
+  if (no_room)
+    return *no_room;
   auto& count = scope.count;
   auto position = count.next_position;
   auto at

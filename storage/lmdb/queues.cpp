@@ -56,7 +56,7 @@ caf::expected<service_state> find_open(commit_scope& scope, claim who,
 /// The items of the open transaction leave the queue.
 void close_open(commit_scope& scope, open_queue& queue) {
   auto& state = queue.state;
-  consume(scope, queue, state.end);
+  consume(scope, queue, state.end, state.open_bytes);
   state.open = 0;
   state.pending_items -= std::min(state.open_items, state.pending_items);
   state.pending_bytes -= std::min(state.open_bytes, state.pending_bytes);
@@ -99,17 +99,21 @@ caf::expected<reply> apply(commit_scope& scope, const complete& what) {
 }
 
 caf::expected<reply> apply(commit_scope& scope, const fail& what) {
-  auto state = find_open(scope, what.who, what.what.txn_id);
-  if (!state)
-    return state.error();
-  state->failures = what.what.failures;
-  state->refusals = what.what.refusals;
-  state->doubts = what.what.doubts;
-  state->probing = what.what.probing ? 1 : 0;
-  state->next_attempt = micros_of(what.what.next_attempt);
-  state->last_failure = scope.now();
-  state->last_error = error_line(what.what);
-  put_service(scope.txn, what.who.service, std::move(*state));
+  auto found = find_open(scope, what.who, what.what.txn_id);
+  if (!found)
+    return found.error();
+  open_queue queue{what.who.service, std::move(*found)};
+  auto& state = queue.state;
+  state.failures = what.what.failures;
+  state.refusals = what.what.refusals;
+  state.doubts = what.what.doubts;
+  state.probing = what.what.probing ? 1 : 0;
+  state.next_attempt = micros_of(what.what.next_attempt);
+  state.last_failure = scope.now();
+  state.last_error = error_line(what.what);
+  // It may be long until the next one is accepted.
+  sweep(scope, queue);
+  put_service(scope.txn, what.who.service, std::move(state));
   return nothing_more{};
 }
 

@@ -179,9 +179,15 @@ struct service_fixed {
   std::uint64_t trial_end = 0;
   std::uint64_t dead_items = 0;
   std::uint64_t dead_bytes = 0;
+  /// Entries from here to before the head are done, and not deleted yet: how
+  /// many bytes their items have, and of how many transactions they are.
+  std::uint64_t unswept_from = 1;
+  std::uint64_t unswept_bytes = 0;
+  std::uint32_t unswept_transactions = 0;
+  std::uint32_t no_more = 0;
 };
 
-static_assert(sizeof(service_fixed) == 248);
+static_assert(sizeof(service_fixed) == 272);
 
 /// A record of services, decoded.
 struct service_state : service_fixed {

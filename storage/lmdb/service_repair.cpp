@@ -27,7 +27,7 @@ void measure_queue(transaction& txn, service_no service, service_state& state) {
       break;
     auto sequence = load_big_endian<std::uint64_t>(walk.key().substr(4));
     if (std::exchange(first, false))
-      state.head.sequence = sequence;
+      state.head.sequence = state.unswept_from = sequence;
     state.tail = sequence + 1;
     auto entry = decode<queue_entry>(table::queue, walk.key(), walk.value());
     if (!entry)
@@ -81,9 +81,9 @@ caf::expected<service_state> repair_service(commit_scope& scope,
             "the record of service " + state->id);
   scope.rot.tell("repair of " + state->id,
                  "service " + state->id
-                   + " is paused: what it was sent of its oldest entry is not "
-                     "known and will be sent again; resume it when the disk is "
-                     "in order");
+                   + " is paused: which of its oldest entries it was sent is "
+                     "not known, and up to a mebibyte will be sent again; "
+                     "resume it when the disk is in order");
   // Far above any number that this process has given: no id is used twice.
   state->transaction = static_cast<std::uint64_t>(scope.now());
   state->prefix = scope.prefix;

@@ -218,9 +218,9 @@ caf::error survey_queues(transaction& txn) {
       return misplaced(txn.env(), name + " belongs to no service");
     if (auto state = decode_service(service_key(service), *bytes)) {
       auto first = load_big_endian<std::uint64_t>(queues.key().substr(4));
-      if (first < state->head.sequence)
+      if (first < state->unswept_from)
         return misplaced(txn.env(), name + " has entry " + std::to_string(first)
-                                      + " before its head");
+                                      + " before its beginning");
       if (queues.seek(queue_key(service, state->tail))
           && load_big_endian<service_no>(queues.key()) == service)
         return misplaced(txn.env(), name + " has an entry behind its end");

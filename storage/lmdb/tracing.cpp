@@ -147,12 +147,15 @@ void event_search::look_at_entry(transaction& txn, std::string_view key,
     if (!state_)
       state_ = service_state{};
   }
+  const auto& state = *state_;
+  // Done, and not deleted yet.
+  if (sequence < state.head.sequence)
+    return;
   const auto entry = decode<queue_entry>(table::queue, key, bytes);
   if (!entry) {
     ++found_.unreadable;
     return;
   }
-  const auto& state = *state_;
   const auto skip
     = sequence == state.head.sequence ? state.head.skip : std::uint32_t{0};
   if (const auto holder = holders_.find(entry->record);

@@ -220,6 +220,62 @@ TEST_CASE("a transaction that was open when a copy was made keeps its id and "
   CHECK(bench.next(irc)->body == out->body);
 }
 
+TEST_CASE("what is delivered of a long queue is deleted some transactions "
+          "later, and all of it when nothing waits") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  bench.limits.max_events = 10;
+  for (int i = 0; i < 40; ++i)
+    bench.append(numbered(10, 1 + 10 * i));
+  bench.route_all({irc});
+  const auto full = bench.stat().used_bytes;
+  auto open = bench.next(irc);
+  std::vector<std::uint64_t> held;
+  for (int i = 0; i < 39; ++i) {
+    open = bench.complete(irc, open->txn_id);
+    held.push_back(bench.stat().used_bytes);
+    CHECK(bench.row(irc).pending_events == 390 - 10 * i);
+  }
+  CHECK(held[14] == full);
+  CHECK(held[15] < full);
+  CHECK(held[30] == held[15]);
+  CHECK(held[31] < held[30]);
+  bench.rig->reopen();
+  CHECK(bench.next(irc)->txn_id == open->txn_id);
+  CHECK(!bench.complete(irc, open->txn_id));
+  CHECK(bench.stat().used_bytes == 0);
+}
+
+TEST_CASE("what was delivered before an outage is deleted when it begins") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  bench.limits.max_events = 10;
+  for (int i = 0; i < 4; ++i)
+    bench.append(numbered(10, 1 + 10 * i));
+  bench.route_all({irc});
+  const auto full = bench.stat().used_bytes;
+  auto open = bench.next(irc);
+  open = bench.complete(irc, open->txn_id);
+  CHECK(bench.stat().used_bytes == full);
+  bench.fail(irc, open->txn_id);
+  CHECK(bench.stat().used_bytes < full);
+  CHECK(bench.next(irc)->body == open->body);
+}
+
+TEST_CASE("a mebibyte that is delivered is deleted at once") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  for (int i = 0; i < 8; ++i)
+    bench.append({event_of(300'000)});
+  bench.route_all({irc});
+  const auto full = bench.stat().used_bytes;
+  auto open = bench.next(irc);
+  open = bench.complete(irc, open->txn_id);
+  CHECK(bench.stat().used_bytes == full);
+  bench.complete(irc, open->txn_id);
+  CHECK(bench.stat().used_bytes < full);
+}
+
 TEST_CASE("nothing to send is nothing") {
   workbench bench;
   auto irc = bench.service("irc");

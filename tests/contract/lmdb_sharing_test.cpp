@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two processes on one LMDB store.
+#include "storage/lmdb/locks.hpp"
 #include "tests/contract/lmdb_rig.hpp"
 
 #include <doctest/doctest.h>
@@ -7,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 using namespace posthorn;
@@ -17,7 +19,8 @@ namespace {
 
 /// A process with a store of its own opening on the same directory, which does
 /// what it is told: 'o' opens the session of node b and takes the lease of irc,
-/// 'a' appends a batch, 'w' stops for good in the middle of a commit.
+/// 'a' appends a batch, 'w' stops for good in the middle of a commit, 'k' is
+/// killed there.
 class other_process {
 public:
   explicit other_process(lmdb_rig& rig) {
@@ -85,10 +88,10 @@ private:
 
   [[noreturn]] void serve(lmdb_rig& rig) {
     auto options = rig.options();
-    auto stopping = std::make_shared<bool>(false);
-    options.before_commit = [stopping] {
-      if (*stopping)
-        raise(SIGSTOP);
+    auto signal = std::make_shared<int>(0);
+    options.before_commit = [signal] {
+      if (*signal != 0)
+        raise(*signal);
     };
     auto store = storage::open_lmdb(options);
     auto done = [&](storage::mutation what) {
@@ -107,7 +110,7 @@ private:
         auto opened = std::get<session>(done(storage::open_session{request}));
         done(storage::take_lease{{"service/irc", "b", opened.number}});
       } else {
-        *stopping = what == 'w';
+        *signal = what == 'w' ? SIGSTOP : what == 'k' ? SIGKILL : 0;
         auto id = "child-" + std::to_string(count);
         done(storage::append{make_batch("", id, numbered(1))});
       }
@@ -174,6 +177,44 @@ TEST_CASE("a name that another process runs under is refused, naming it") {
   CHECK(is(bench.refused(storage::open_session{request}), ec::lease_held));
   other.end();
   bench.session("b");
+}
+
+TEST_CASE("who finds that another process did not get to the end of a commit "
+          "brings the root that counts to the disk before it writes") {
+  workbench bench;
+  auto& reports = rig_of(bench).reports;
+  const auto settled = [&] {
+    return std::count_if(reports.begin(), reports.end(), [](const auto& line) {
+      return line.find("had not come to its end") != std::string::npos;
+    });
+  };
+  other_process other{rig_of(bench)};
+  other.tell('a');
+  bench.append(numbered(1));
+  CHECK(settled() == 0);
+  other.send('k');
+  other.wait_killed();
+  CHECK(bench.append(numbered(1)) == 3);
+  CHECK(settled() == 1);
+  CHECK(bench.append(numbered(1)) == 4);
+  CHECK(settled() == 1);
+}
+
+TEST_CASE("a mark in write.lock is there for whoever opens the store next, and "
+          "survives the file's opening") {
+  temporary_directory place;
+  {
+    storage::lmdb::writer_lock first{place.path()};
+    REQUIRE(!first.lock());
+    CHECK(first.has_mark());
+    CHECK(!first.is_marked());
+    first.mark(true);
+  }
+  storage::lmdb::writer_lock second{place.path()};
+  CHECK(second.is_marked());
+  second.mark(false);
+  storage::lmdb::writer_lock third{place.path()};
+  CHECK(!third.is_marked());
 }
 
 TEST_CASE("a process that is stopped inside a commit is ended, and nothing of "

@@ -121,6 +121,20 @@ TEST_CASE("what was delivered is in the store no more") {
   CHECK(is_nowhere(trace(bench, "$a")));
 }
 
+TEST_CASE("what was delivered of a queue that goes on is not found in it") {
+  workbench bench;
+  auto irc = bench.service("irc");
+  bench.limits.max_events = 1;
+  for (const auto* id : {"$a", "$b", "$c"}) {
+    bench.append({named(id)});
+    bench.route_all({irc});
+  }
+  bench.complete(irc, bench.next(irc)->txn_id);
+  CHECK(is_nowhere(trace(bench, "$a")));
+  CHECK(trace(bench, "$b").queues.at(0).open);
+  CHECK(trace(bench, "$c").queues.at(0).before == 1);
+}
+
 TEST_CASE("only the event's own id counts, and the whole of it") {
   workbench bench;
   bench.append(
