@@ -296,6 +296,7 @@ void admin_api::show_metrics(httplib::Response& response) {
   what.counted = wiring_.all->sums().collect();
   if (board_)
     what.peers = board_->snapshot();
+  what.others = wiring_.cluster->others();
   what.listeners = wiring_.listeners();
   what.queries_open = wiring_.queries->open();
   what.queries_refused = wiring_.queries->refused();

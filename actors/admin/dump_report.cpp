@@ -141,18 +141,35 @@ std::string text_of_field(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-/// Adds the nodes that there are and that no link goes to.
-void add_unlinked(cluster_dump& to, const dump_sources& from) {
-  for (const auto& name : from.others()) {
-    const auto known = [&name](const auto& x) { return x->name == name; };
-    if (std::any_of(to.begin(), to.end(), known))
-      continue;
-    auto silent = std::make_shared<node_dump>();
-    silent->name = name;
-    silent->problem = from.links ? "it has no cluster.listen, or is new"
+/// A node that no link goes to.
+node_dump_ptr unlinked(const node_row& what, const dump_sources& from) {
+  auto result = std::make_shared<node_dump>();
+  result->name = what.name;
+  result->address = what.address;
+  result->version = what.version;
+  if (!what.alive) {
+    result->state = "dead";
+    result->problem
+      = "dead: last heard of " + one_decimal(seconds(what.silent)) + " s ago";
+  } else {
+    result->problem = from.links ? "it has no cluster.listen, or is new"
                                  : "the node that was asked has no "
                                    "cluster.listen";
-    to.push_back(std::move(silent));
+  }
+  return result;
+}
+
+/// Adds the nodes that the store knows and that no link goes to.
+void add_unlinked(cluster_dump& to, const dump_sources& from) {
+  for (const auto& one : from.others()) {
+    const auto known = std::find_if(to.begin(), to.end(), [&](const auto& x) {
+      return x->name == one.name;
+    });
+    if (known == to.end())
+      to.push_back(unlinked(one, from));
+    // Its link may not have noticed yet, or goes to an address of the settings.
+    else if (!one.alive && !(*known)->problem.empty())
+      *known = unlinked(one, from);
   }
 }
 

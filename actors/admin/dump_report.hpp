@@ -4,6 +4,7 @@
 
 #include "actors/cluster/link_board.hpp"
 #include "actors/protocols.hpp"
+#include "messages/cluster.hpp"
 
 #include <caf/actor_system.hpp>
 #include <nlohmann/json.hpp>
@@ -29,8 +30,8 @@ struct dump_sources {
   link_board_ptr board;
   /// "ready", or why the node takes no transactions.
   std::function<std::string()> state;
-  /// Names of the other nodes that the store knows to be alive.
-  std::function<std::vector<std::string>()> others;
+  /// The other nodes that the store knows, those that have died among them.
+  std::function<std::vector<node_row>()> others;
   /// When the node began.
   std::chrono::steady_clock::time_point started;
 };

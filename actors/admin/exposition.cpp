@@ -204,6 +204,13 @@ void add_process(sheet& to) {
     .add(own.start_seconds);
 }
 
+void add_nodes(sheet& to, const std::vector<node_row>& others) {
+  to.gauge("posthorn_node_alive", "1 while another node has a session in the "
+                                  "store, 0 for a day after its death.");
+  for (const auto& one : others)
+    to.add(one.alive ? 1.0 : 0.0, {{"node", one.name}});
+}
+
 void add_peers(sheet& to, const std::vector<link_standing>& peers) {
   to.gauge("posthorn_peer_up", "1 while the link to another node is up.");
   const auto label = [](const link_standing& one) {
@@ -306,6 +313,7 @@ std::string exposition::text(const exposed_figures& what) {
   to.counter("posthorn_actor_restarts_total",
              "Actors that were started under a name that had been before.");
   each_counted("restarts/", [](const auto& x) { return x.restarts; });
+  add_nodes(to, what.others);
   add_peers(to, what.peers);
   to.append(what.counted);
   add_process(to);

@@ -31,6 +31,8 @@ struct exposed_figures {
   std::vector<prometheus::MetricFamily> counted;
   /// The links to other nodes.
   std::vector<link_standing> peers;
+  /// The other nodes that the store knows.
+  std::vector<node_row> others;
   /// "feed" and "admin".
   std::vector<std::pair<std::string, const listener_counters*>> listeners;
   /// Queries open now, and places refused since the start.

@@ -8,19 +8,21 @@ namespace posthorn {
 void cluster_board::replace(cluster_view_ptr now) {
   std::lock_guard guard{mutex_};
   now_ = std::move(now);
+  since_ = std::chrono::steady_clock::now();
 }
 
-cluster_view_ptr cluster_board::get() const {
+std::vector<node_row> cluster_board::others() const {
   std::lock_guard guard{mutex_};
-  return now_;
-}
-
-std::vector<std::string> cluster_board::others() const {
-  std::vector<std::string> result;
-  if (const auto now = get())
-    for (const auto& one : now->nodes)
-      if (one.alive && one.name != now->self)
-        result.push_back(one.name);
+  std::vector<node_row> result;
+  if (!now_)
+    return result;
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(
+    std::chrono::steady_clock::now() - since_);
+  for (const auto& one : now_->nodes)
+    if (one.name != now_->self) {
+      result.push_back(one);
+      result.back().silent += age;
+    }
   return result;
 }
 

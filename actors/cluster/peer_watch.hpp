@@ -7,6 +7,7 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,14 +21,15 @@ class cluster_board {
 public:
   void replace(cluster_view_ptr now);
 
-  /// Names of the other nodes that are alive.
-  std::vector<std::string> others() const;
+  /// The other nodes that the store knows: those that are alive, and those that
+  /// have died, for a day or until the name comes again; who leaves in order is
+  /// forgotten at once. `silent` is as of now.
+  std::vector<node_row> others() const;
 
 private:
-  cluster_view_ptr get() const;
-
   mutable std::mutex mutex_;
   cluster_view_ptr now_;
+  std::chrono::steady_clock::time_point since_;
 };
 
 using cluster_board_ptr = std::shared_ptr<cluster_board>;

@@ -5,6 +5,7 @@ import unittest
 
 from cluster_test import IDS, ClusterCase
 from harness import numbered
+from harness.cluster import wait
 
 
 class ClusterLinks(ClusterCase):
@@ -20,6 +21,30 @@ class ClusterLinks(ClusterCase):
         self.nodes["c"].stop()
         self.nodes.wait_linked("ab")
         self.nodes["c"].start()
+        self.nodes.wait_linked("abc")
+
+    def test_a_node_that_died_or_is_frozen_stays_in_the_dump(self):
+        self.nodes["b"].kill()
+        self.nodes.stop_process("c")
+        self.addCleanup(self.nodes.continue_process, "c")
+
+        def shown(name: str, state: str) -> bool:
+            one = self.nodes.dump_of("a").get(name, {})
+            return state in one.get("problem", "")
+
+        wait(lambda: shown("b", "dead: last heard of"), 20, "b shown as dead")
+        wait(lambda: shown("c", "dead: last heard of"), 20, "c shown as dead")
+        table = self.nodes["a"].run("metrics", "-c", self.nodes["a"].config)
+        self.assertIn("dead: last heard of", table.stdout)
+        self.assertIn("1 of 3 nodes answer", table.stdout)
+        figures = self.nodes["a"].run(
+            "metrics", "-c", self.nodes["a"].config, "--format", "prometheus"
+        )
+        self.assertIn('posthorn_cluster_node_up{node="b"} 0', figures.stdout)
+        exposed = self.nodes["a"].admin("GET", "/metrics").body.decode()
+        self.assertIn('posthorn_node_alive{node="b"} 0', exposed)
+        self.nodes.continue_process("c")
+        self.nodes["b"].start()
         self.nodes.wait_linked("abc")
 
     def test_every_node_says_the_same_of_services(self):

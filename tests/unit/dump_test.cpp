@@ -72,7 +72,17 @@ struct small_node {
     from.links = linked->actor();
     from.board = linked->board();
     from.state = [] { return std::string{"ready"}; };
-    from.others = [] { return std::vector<std::string>{"c"}; };
+    from.others = [] {
+      node_row c;
+      c.name = "c";
+      c.alive = true;
+      node_row d;
+      d.name = "d";
+      d.address = "127.0.0.1:7";
+      d.version = "0.9";
+      d.silent = 42'000ms;
+      return std::vector<node_row>{c, d};
+    };
     from.started = std::chrono::steady_clock::now();
     return gather_dump(*sys, from);
   }
@@ -183,15 +193,18 @@ TEST_CASE("the dump of all nodes comes while every worker is busy") {
       const auto begin = std::chrono::steady_clock::now();
       got = b.dump();
       prompt = prompt && std::chrono::steady_clock::now() - begin < 3'500ms;
-    } while ((got.size() != 3 || !got[1]->problem.empty())
+    } while ((got.size() != 4 || !got[1]->problem.empty())
              && std::chrono::steady_clock::now() < deadline);
     expect(prompt, "each dump comes in time");
-    expect(got.size() == 3, "all three nodes are in it");
+    expect(got.size() == 4, "all four nodes are in it");
     expect(got[0]->name == "b" && got[1]->name == "a", "a and b by name");
     expect(got[1]->problem.empty(), "a answers");
     expect(!got[1]->actors.empty(), "a tells of its actors");
     expect(got[2]->problem == "it has no cluster.listen, or is new",
            "c is not left out");
+    expect(got[3]->name == "d" && got[3]->state == "dead", "d is shown dead");
+    expect(got[3]->problem == "dead: last heard of 42.0 s ago",
+           "and since when");
     ::_exit(0);
   }));
 }
