@@ -40,7 +40,7 @@ struct dead_query {
   /// Whether their JSON is wanted, too: then no more than so many bytes of it,
   /// but at least one letter.
   bool with_json = false;
-  std::uint64_t max_bytes = 16 * 1024 * 1024;
+  std::uint64_t max_bytes = std::uint64_t{16} << 20;
 };
 
 /// Dead letters, oldest first.

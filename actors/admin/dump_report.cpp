@@ -6,6 +6,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -24,7 +25,7 @@ double seconds(std::chrono::nanoseconds span) {
 }
 
 std::string one_decimal(double value) {
-  const auto tenths = static_cast<long long>(value * 10 + 0.5);
+  const auto tenths = std::llround(value * 10);
   auto result = std::to_string(tenths / 10);
   result += '.';
   result += std::to_string(tenths % 10);
@@ -103,7 +104,8 @@ json totals_of(const json& nodes, const json& services) {
     add("nodes_answering", node["answered"].get<bool>() ? 1 : 0);
     for (const auto& one : node["actors"]) {
       add("actors", 1);
-      add("actors_without_answer", one["problem"] == "" ? 0 : 1);
+      add("actors_without_answer",
+          one["problem"].get_ref<const std::string&>().empty() ? 0 : 1);
       add("handled", one["handled"]);
       add("mailbox", one["mailbox"]);
       sum["busy_seconds"]
@@ -162,9 +164,8 @@ node_dump_ptr unlinked(const node_row& what, const dump_sources& from) {
 /// Adds the nodes that the store knows and that no link goes to.
 void add_unlinked(cluster_dump& to, const dump_sources& from) {
   for (const auto& one : from.others()) {
-    const auto known = std::find_if(to.begin(), to.end(), [&](const auto& x) {
-      return x->name == one.name;
-    });
+    const auto known = std::find_if(
+      to.begin(), to.end(), [&](const auto& x) { return x->name == one.name; });
     if (known == to.end())
       to.push_back(unlinked(one, from));
     // Its link may not have noticed yet, or goes to an address of the settings.

@@ -28,8 +28,8 @@ std::vector<node_row> cluster_board::others() const {
 
 cluster_listener::behavior_type peer_watch(peer_watch_self* self,
                                            const census_ptr& all,
-                                           cluster_board_ptr board,
-                                           links_actor links) {
+                                           const cluster_board_ptr& board,
+                                           const links_actor& links) {
   self->enlist(*all, "peer_watch");
   return {
     [self, board, links](const cluster_view_ptr& now) {

@@ -44,7 +44,7 @@ using peer_watch_self = counted_actor<cluster_listener, peer_watch_state>;
 /// invalid) which nodes are alive and where they can be reached.
 cluster_listener::behavior_type peer_watch(peer_watch_self* self,
                                            const census_ptr& all,
-                                           cluster_board_ptr board,
-                                           links_actor links);
+                                           const cluster_board_ptr& board,
+                                           const links_actor& links);
 
 } // namespace posthorn

@@ -33,6 +33,8 @@ public:
   open_exchange(const open_exchange&) = delete;
   open_exchange& operator=(const open_exchange&) = delete;
 
+  ~open_exchange() = default;
+
   /// Sets all options of `easy`, which must be fresh or reset. An empty
   /// `ca_file` stands for the platform's authorities. Returns what makes the
   /// exchange impossible to send, as a detail text, if anything does.

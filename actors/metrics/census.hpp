@@ -84,6 +84,8 @@ struct actor_snapshot {
 class census {
 public:
   census();
+  census(const census&) = delete;
+  census& operator=(const census&) = delete;
   ~census();
 
   /// Adds a card; its name must be set.

@@ -51,8 +51,8 @@ caf::error make_directory(const std::filesystem::path& directory) {
 
 } // namespace
 
-std::mutex directory_lock::guard_;
-std::vector<directory_lock::place> directory_lock::open_;
+std::mutex directory_lock::places_guard;
+std::vector<directory_lock::place> directory_lock::places;
 
 caf::expected<std::unique_ptr<directory_lock>>
 directory_lock::take(const std::filesystem::path& directory) {
@@ -75,20 +75,21 @@ directory_lock::take(const std::filesystem::path& directory) {
   if (fstat(file, &info) != 0)
     return failure(path, "cannot look at", errno);
   place here{getpid(), info.st_dev, info.st_ino};
-  std::lock_guard guard{guard_};
-  if (std::find(open_.begin(), open_.end(), here) != open_.end())
+  std::lock_guard guard{places_guard};
+  if (std::find(places.begin(), places.end(), here) != places.end())
     return fault(ec::store_locked, "store " + directory.string()
                                      + ": is open in this process ("
                                      + std::to_string(getpid()) + ") already");
-  open_.push_back(here);
+  places.push_back(here);
   result->place_ = here;
   return result;
 }
 
 directory_lock::~directory_lock() {
   {
-    std::lock_guard guard{guard_};
-    open_.erase(std::remove(open_.begin(), open_.end(), place_), open_.end());
+    std::lock_guard guard{places_guard};
+    places.erase(std::remove(places.begin(), places.end(), place_),
+                 places.end());
   }
   close(file_);
 }

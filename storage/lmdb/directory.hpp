@@ -44,8 +44,8 @@ private:
     // nop
   }
 
-  static std::mutex guard_;
-  static std::vector<place> open_;
+  static std::mutex places_guard;
+  static std::vector<place> places;
 
   int file_;
   place place_;

@@ -48,14 +48,15 @@ std::string line_in(int file) {
   return result.empty() ? "unknown" : result;
 }
 
-/// The state letter of /proc/<pid>/stat, or 0.
+/// The state letter of /proc/<pid>/stat, or '\0'.
 char state_of(pid_t process) {
   std::ifstream file{"/proc/" + std::to_string(process) + "/stat"};
   std::string line;
   std::getline(file, line);
   // The name in front, in parentheses, may hold anything.
   auto end = line.rfind(')');
-  return end != std::string::npos && end + 2 < line.size() ? line[end + 2] : 0;
+  return end != std::string::npos && end + 2 < line.size() ? line[end + 2]
+                                                           : '\0';
 }
 
 } // namespace
@@ -204,7 +205,7 @@ pid_t writer_lock::holder() const {
 
 std::string writer_lock::end_stopped_holder() const {
   const auto who = holder();
-  const auto state = who != 0 ? state_of(who) : 0;
+  const auto state = who != 0 ? state_of(who) : '\0';
   if (state != 'T' && state != 't')
     return {};
   auto process = std::to_string(who);

@@ -60,7 +60,7 @@ struct yaml_document {
 };
 
 /// Largest configuration file that is read, in bytes.
-inline constexpr std::size_t yaml_bytes_max = 4 * 1024 * 1024;
+inline constexpr std::size_t yaml_bytes_max = std::size_t{4} << 20;
 
 /// Most aliases in one file, which bounds how deep a tree they can build.
 inline constexpr std::size_t yaml_aliases_max = 256;
