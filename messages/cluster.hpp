@@ -122,6 +122,8 @@ enum class call_kind : std::uint8_t {
   /// It was paused, it was resumed: the store says so already.
   pause = 4,
   resume = 8,
+  /// Set the transaction aside that was open when it was asked.
+  skip = 16,
 };
 
 /// What was asked of a service's owner.
@@ -129,6 +131,8 @@ struct service_call {
   service_no service = 0;
   /// Of call_kind, added up.
   std::uint8_t kinds = 0;
+  /// Of a skip: the low 32 bits of that transaction's outbound::number.
+  std::uint32_t transaction = 0;
 
   bool asks(call_kind kind) const {
     return (kinds & static_cast<std::uint8_t>(kind)) != 0;

@@ -41,6 +41,19 @@ bool is_local(const std::string& address) {
          || address.starts_with("::ffff:127.");
 }
 
+/// The service of POST /admin/v1/dead/ID/skip.
+std::optional<std::string> skipped_by(const httplib::Request& request) {
+  const std::string_view end = "/skip";
+  const auto& path = request.path;
+  if (request.method != "POST" || !path.starts_with(dead_path + "/")
+      || !path.ends_with(end))
+    return std::nullopt;
+  const auto begin = dead_path.size() + 1;
+  if (path.size() <= begin + end.size())
+    return std::nullopt;
+  return path.substr(begin, path.size() - begin - end.size());
+}
+
 json findings_json(const std::vector<reload_finding>& all) {
   auto result = json::array();
   for (const auto& one : all)
@@ -145,6 +158,8 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
     return trace_.handle(path.substr(trace_path.size()), response);
   if (request.method == "POST" && path == "/admin/v1/import")
     return import_rooms(request, response);
+  if (const auto id = skipped_by(request))
+    return carry_out({*id, posthorn::order::verb::skip}, response);
   if (path == dead_path || path.starts_with(dead_path + "/"))
     return dead_.handle(*services(), path.substr(dead_path.size()), request,
                         response);

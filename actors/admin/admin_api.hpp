@@ -95,6 +95,12 @@ private:
   void list_services(const std::string& id, httplib::Response& response) const;
   void order(const std::string& id, const std::string& verb,
              httplib::Response& response);
+  /// Carries an order out, wherever the service is delivered.
+  void carry_out(const posthorn::order& what, httplib::Response& response);
+  /// Has this node's actor carry it out, which asks the owner through the store
+  /// where it stands by.
+  void order_here(const service_actor& actor, const posthorn::order& what,
+                  httplib::Response& response);
   /// Has another node carry it out. False: none that delivers to the service
   /// was found, and nothing is answered yet; `problem` says who did not answer.
   bool order_elsewhere(const posthorn::order& what, std::string& problem,

@@ -278,7 +278,9 @@ struct call_record {
   std::uint64_t checksum = 0;
   /// Of call_kind, added up.
   std::uint8_t kinds = 0;
-  std::array<std::uint8_t, 7> zero{};
+  std::array<std::uint8_t, 3> zero{};
+  /// As service_call::transaction.
+  std::uint32_t transaction = 0;
 };
 
 static_assert(sizeof(call_record) == 16);

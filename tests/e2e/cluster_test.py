@@ -227,6 +227,22 @@ class Orders(ClusterCase):
         self.assertTrue(self.order("retry")["attempted"])
         self.s1.wait_delivered("$1")
 
+    def test_skip_reaches_the_owner_and_takes_what_was_open(self):
+        self.s1.script = [answers.status(404)]
+        feed = self.other.feed("s1")
+        feed.send(numbered(2))
+        self.other.wait_service("s1", lambda row: row["state"] == "DOWN", "DOWN")
+        feed.send(numbered(1, first=3))
+        done = self.other.run("dead", "skip", "s1", "-c", self.other.config)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertIn("is asked to set the head transaction aside", done.stdout)
+        self.s1.wait_delivered("$3")
+        self.other.wait_pending("s1", 0)
+        self.assertEqual(["$3"], self.s1.delivered)
+        self.assertEqual(2, self.other.service("s1")["dead_letters"])
+        said = self.other.admin("POST", "/admin/v1/dead/s1/skip").json
+        self.assertEqual((False, False), (said["skipped"], said["asked"]))
+
     def test_pause_and_resume_reach_the_owner(self):
         self.order("pause")
         self.other.feed("s1").send(numbered(1))

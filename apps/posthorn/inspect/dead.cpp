@@ -126,6 +126,11 @@ int run_dead_order(const admin_target& target, const std::string& verb,
     out << id
         << ": the head transaction is being sent; it is set aside if that "
            "fails\n";
+  else if (answer->value("asked", false))
+    out << id
+        << ": the node that delivers is asked to set the head transaction "
+           "aside; `posthorn dead list "
+        << id << "` shows when it has\n";
   else
     out << id << ": nothing waits that could be set aside\n";
   return 0;
