@@ -31,6 +31,9 @@ struct session_request {
   std::chrono::milliseconds ttl{10'000};
   /// Where other nodes reach this one; empty where they cannot.
   std::string address;
+  /// Where operators reach it: a URL of the admin API, http://host:port or
+  /// unix:/path; empty where that is not known.
+  std::string admin;
   /// The program's version.
   std::string version;
   /// As pulse::services.
@@ -65,6 +68,8 @@ struct node_row {
   std::chrono::milliseconds silent{0};
   std::uint64_t services = 0;
   std::string address;
+  /// As session_request::admin.
+  std::string admin;
   std::string version;
 };
 

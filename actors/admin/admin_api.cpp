@@ -64,6 +64,17 @@ json findings_json(const std::vector<reload_finding>& all) {
   return result;
 }
 
+/// The node that sorts; empty while none does.
+caf::expected<std::string> sorter_of(const storage::store& store) {
+  const auto leases = store.leases(0);
+  if (!leases)
+    return leases.error();
+  for (const auto& one : leases->rows)
+    if (one.name == "sorter" && one.held)
+      return one.node;
+  return std::string{};
+}
+
 const char* state_of(const service_row& row) {
   if (row.paused)
     return "PAUSED";
@@ -257,6 +268,8 @@ void admin_api::import_rooms(const httplib::Request& request,
       .receive([&](const storage::learned& x) { done = x; },
                [&](caf::error& why) { failed = std::move(why); });
   }
+  if (failed && is(failed, ec::lease_held))
+    return name_sorter(response);
   if (failed)
     return set_matrix_error(response, 503, "M_UNKNOWN",
                             "nothing of this was imported: " + text_of(failed));
@@ -272,20 +285,37 @@ void admin_api::import_rooms(const httplib::Request& request,
                       {"errors", std::move(errors)}});
 }
 
+void admin_api::name_sorter(httplib::Response& response) const {
+  const auto sorter = sorter_of(*wiring_.store);
+  const auto nodes = wiring_.store->nodes();
+  if (!sorter || !nodes || sorter->empty() || *sorter == wiring_.node)
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            "nothing of this was imported: no node sorts at "
+                            "the moment, try again in a second");
+  std::string where;
+  for (const auto& one : *nodes)
+    if (one.name == *sorter)
+      where = one.admin;
+  set_json(response,
+           {{"errcode", "M_UNKNOWN"},
+            {"error", "nothing of this was imported: node " + *sorter
+                        + " sorts, give it to that one"
+                        + (where.empty() ? "" : ": --admin " + where)},
+            {"sorter", *sorter},
+            {"admin", where}},
+           409);
+}
+
 void admin_api::show_store(httplib::Response& response) const {
   const auto stat = wiring_.store->stat();
   if (!stat)
     return set_matrix_error(response, 503, "M_UNKNOWN", text_of(stat.error()));
-  const auto leases = wiring_.store->leases(0);
-  if (!leases)
+  const auto sorter = sorter_of(*wiring_.store);
+  if (!sorter)
     return set_matrix_error(response, 503, "M_UNKNOWN",
-                            text_of(leases.error()));
-  std::string sorter;
-  for (const auto& one : leases->rows)
-    if (one.name == "sorter" && one.held)
-      sorter = one.node;
+                            text_of(sorter.error()));
   set_json(response, {{"id", stat->id},
-                      {"sorter", sorter},
+                      {"sorter", *sorter},
                       {"used_bytes", stat->used_bytes},
                       {"capacity_bytes", stat->capacity_bytes},
                       {"pool_batches", stat->pool_batches},

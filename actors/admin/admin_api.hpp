@@ -108,6 +108,8 @@ private:
   void show_store(httplib::Response& response) const;
   void import_rooms(const httplib::Request& request,
                     httplib::Response& response);
+  /// The answer to an import where another node sorts: who, and where it is.
+  void name_sorter(httplib::Response& response) const;
   void show_metrics(httplib::Response& response);
   void reload(httplib::Response& response);
   void show_status(const httplib::Request& request,

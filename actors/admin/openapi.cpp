@@ -146,6 +146,9 @@ const char* const openapi_document = R"json({
     "/admin/v1/store": {
       "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `sorter` (the node that sorts), `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`, `dead_letters`."}}}
     },
+    "/admin/v1/import": {
+      "post": {"summary": "What was true of rooms before the feed told of them: JSON, an object a line. Only the node that sorts takes it.", "responses": {"200": {"description": "Stored. `lines`, and of them `changed`, `same`, `outdated` (the feed has said something newer), `ignored`, `bad`; `errors` with `line` and `error`."}, "409": {"description": "Nothing of it is imported: another node sorts. `sorter`: its name; `admin`: the URL of its admin API, empty where that is not known."}, "503": {"description": "Nothing of it is imported: no node sorts at the moment, or the store failed."}}}
+    },
     "/admin/v1/trace/{id}": {
       "get": {"summary": "Where an event is. Looks through all that waits in the store, for at most 5 s, and through what this node remembers of its deliveries.", "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}, "description": "The event's id, percent-encoded."}], "responses": {"200": {"description": "`found`: whether it is known at all. Times are seconds since 1970.", "content": {"application/json": {"schema": {"type": "object", "properties": {
         "event_id": {"type": "string"},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several nodes on one store: shares, leaving, death, a freeze, orders."""
 
+import json
 import os
 import socket
 import threading
@@ -9,6 +10,7 @@ import unittest
 
 from harness import NodeCase, Service, answers, numbered
 from harness.cluster import TTL, Cluster
+from harness.node import as_json
 
 IDS = [f"s{i}" for i in range(8)]
 
@@ -201,6 +203,49 @@ class Stopped:
                 self.nodes[self.name].admin("POST", "/admin/v1/services/s7/resume")
             except OSError:
                 return
+
+
+class Imports(ClusterCase):
+    """Given to a node that does not sort."""
+
+    def setUp(self):
+        super().setUp()
+        self.nodes = self.cluster("ab")
+        self.nodes.start()
+        self.nodes.wait_settled("ab")
+        self.sorter = self.nodes[self.nodes.sorter()]
+        self.other = self.nodes["ab".replace(self.nodes.sorter(), "")]
+
+    def write(self) -> str:
+        fact = {
+            "room_id": "!a:example.org",
+            "user_id": "@alice:example.org",
+            "membership": "join",
+        }
+        path = os.path.join(self.other.directory, "rooms.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(fact) + "\n")
+        return path
+
+    def test_the_command_goes_on_at_the_node_that_sorts(self):
+        path = self.write()
+        done = self.other.run("import", path, "-c", self.other.config, "--json")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(1, as_json(done)["changed"])
+        self.assertIn(f"http://127.0.0.1:{self.sorter.admin_port}", done.stderr)
+        done = self.sorter.run("import", path, "-c", self.sorter.config, "--json")
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertEqual(1, as_json(done)["same"])
+
+    def test_the_answer_names_the_node_that_sorts_and_its_admin_address(self):
+        with open(self.write(), "rb") as file:
+            reply = self.other.admin("POST", "/admin/v1/import", body=file.read())
+        self.assertEqual(409, reply.status, reply.body)
+        name = self.nodes.sorter()
+        url = f"http://127.0.0.1:{self.sorter.admin_port}"
+        self.assertEqual((name, url), (reply.json["sorter"], reply.json["admin"]))
+        self.assertIn(f"node {name} sorts", reply.json["error"])
+        self.assertIn(f"--admin {url}", reply.json["error"])
 
 
 class Orders(ClusterCase):

@@ -2,7 +2,6 @@
 #include "apps/posthorn/inspect/dead.hpp"
 
 #include "apps/posthorn/inspect/table.hpp"
-#include "messages/errors.hpp"
 
 #include <httplib.h>
 
@@ -19,11 +18,6 @@ const std::string path = "/admin/v1/dead";
 
 std::string encoded(const std::string& text) {
   return httplib::detail::encode_query_param(text);
-}
-
-int refuse(std::ostream& err, const caf::error& why) {
-  err << "posthorn: " << text_of(why) << '\n';
-  return 1;
 }
 
 std::string count_of(const json& x, const char* key) {
