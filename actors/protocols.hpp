@@ -118,6 +118,9 @@ enum class skip_answer : std::uint8_t {
   done = 1,
   /// It is being sent: it will be set aside if that attempt fails.
   when_refused = 2,
+  /// Another node delivers, and is asked through the store: it sets aside the
+  /// transaction that is open now, unless that is accepted before.
+  asked = 3,
 };
 
 /// Delivers one application service's transactions, in order, one at a time.
@@ -137,8 +140,12 @@ using service_actor = caf::typed_actor<
   // Stops (true) or restarts (false) sending, durably. Errors: store_failed.
   caf::replies_to<pause_atom, bool>::with<storage::nothing_more>,
   // Sets the head transaction aside: its items become dead letters, so that the
-  // rest flows. The answer says what came of it. Errors: store_failed.
+  // rest flows. The answer says what came of it. Errors: store_failed,
+  // lease_held (no node delivers at the moment, so none can be asked).
   caf::replies_to<skip_atom>::with<skip_answer>,
+  // The same, asked through the store some time ago: only if the head is still
+  // the transaction that was meant then, by service_call::transaction.
+  caf::replies_to<skip_atom, std::uint32_t>::with<skip_answer>,
   // Another URL, token or settings: used from the next attempt on.
   caf::reacts_to<service_config_ptr>,
   // This node delivers from now on, or not any more.

@@ -31,6 +31,9 @@ struct session_request {
   std::chrono::milliseconds ttl{10'000};
   /// Where other nodes reach this one; empty where they cannot.
   std::string address;
+  /// Where operators reach it: a URL of the admin API, http://host:port or
+  /// unix:/path; empty where that is not known.
+  std::string admin;
   /// The program's version.
   std::string version;
   /// As pulse::services.
@@ -65,6 +68,8 @@ struct node_row {
   std::chrono::milliseconds silent{0};
   std::uint64_t services = 0;
   std::string address;
+  /// As session_request::admin.
+  std::string admin;
   std::string version;
 };
 
@@ -122,6 +127,8 @@ enum class call_kind : std::uint8_t {
   /// It was paused, it was resumed: the store says so already.
   pause = 4,
   resume = 8,
+  /// Set the transaction aside that was open when it was asked.
+  skip = 16,
 };
 
 /// What was asked of a service's owner.
@@ -129,6 +136,8 @@ struct service_call {
   service_no service = 0;
   /// Of call_kind, added up.
   std::uint8_t kinds = 0;
+  /// Of a skip: the low 32 bits of that transaction's outbound::number.
+  std::uint32_t transaction = 0;
 
   bool asks(call_kind kind) const {
     return (kinds & static_cast<std::uint8_t>(kind)) != 0;

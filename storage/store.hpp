@@ -168,7 +168,9 @@ struct give_lease {
 };
 
 /// Asks something of a service's owner; lost where nobody owns it, since who
-/// takes it over looks at everything. Answers called. Errors: unknown_service.
+/// takes it over looks at everything. A skip is of the transaction that is open
+/// in this commit, and nothing is asked where none is. Answers called. Errors:
+/// unknown_service.
 struct call {
   service_no service = 0;
   call_kind kind = call_kind::wake;
@@ -207,6 +209,8 @@ struct enrolled {
 struct called {
   /// Whether the service has a transaction open.
   bool open = false;
+  /// Whether a node had its lease, and was asked.
+  bool owned = false;
 };
 
 struct calls {

@@ -41,6 +41,19 @@ bool is_local(const std::string& address) {
          || address.starts_with("::ffff:127.");
 }
 
+/// The service of POST /admin/v1/dead/ID/skip.
+std::optional<std::string> skipped_by(const httplib::Request& request) {
+  const std::string_view end = "/skip";
+  const auto& path = request.path;
+  if (request.method != "POST" || !path.starts_with(dead_path + "/")
+      || !path.ends_with(end))
+    return std::nullopt;
+  const auto begin = dead_path.size() + 1;
+  if (path.size() <= begin + end.size())
+    return std::nullopt;
+  return path.substr(begin, path.size() - begin - end.size());
+}
+
 json findings_json(const std::vector<reload_finding>& all) {
   auto result = json::array();
   for (const auto& one : all)
@@ -49,6 +62,17 @@ json findings_json(const std::vector<reload_finding>& all) {
                       {"field", one.field},
                       {"text", one.text}});
   return result;
+}
+
+/// The node that sorts; empty while none does.
+caf::expected<std::string> sorter_of(const storage::store& store) {
+  const auto leases = store.leases(0);
+  if (!leases)
+    return leases.error();
+  for (const auto& one : leases->rows)
+    if (one.name == "sorter" && one.held)
+      return one.node;
+  return std::string{};
 }
 
 const char* state_of(const service_row& row) {
@@ -145,6 +169,8 @@ void admin_api::handle(httplib::Request& request, httplib::Response& response) {
     return trace_.handle(path.substr(trace_path.size()), response);
   if (request.method == "POST" && path == "/admin/v1/import")
     return import_rooms(request, response);
+  if (const auto id = skipped_by(request))
+    return carry_out({*id, posthorn::order::verb::skip}, response);
   if (path == dead_path || path.starts_with(dead_path + "/"))
     return dead_.handle(*services(), path.substr(dead_path.size()), request,
                         response);
@@ -242,6 +268,8 @@ void admin_api::import_rooms(const httplib::Request& request,
       .receive([&](const storage::learned& x) { done = x; },
                [&](caf::error& why) { failed = std::move(why); });
   }
+  if (failed && is(failed, ec::lease_held))
+    return name_sorter(response);
   if (failed)
     return set_matrix_error(response, 503, "M_UNKNOWN",
                             "nothing of this was imported: " + text_of(failed));
@@ -257,20 +285,37 @@ void admin_api::import_rooms(const httplib::Request& request,
                       {"errors", std::move(errors)}});
 }
 
+void admin_api::name_sorter(httplib::Response& response) const {
+  const auto sorter = sorter_of(*wiring_.store);
+  const auto nodes = wiring_.store->nodes();
+  if (!sorter || !nodes || sorter->empty() || *sorter == wiring_.node)
+    return set_matrix_error(response, 503, "M_UNKNOWN",
+                            "nothing of this was imported: no node sorts at "
+                            "the moment, try again in a second");
+  std::string where;
+  for (const auto& one : *nodes)
+    if (one.name == *sorter)
+      where = one.admin;
+  set_json(response,
+           {{"errcode", "M_UNKNOWN"},
+            {"error", "nothing of this was imported: node " + *sorter
+                        + " sorts, give it to that one"
+                        + (where.empty() ? "" : ": --admin " + where)},
+            {"sorter", *sorter},
+            {"admin", where}},
+           409);
+}
+
 void admin_api::show_store(httplib::Response& response) const {
   const auto stat = wiring_.store->stat();
   if (!stat)
     return set_matrix_error(response, 503, "M_UNKNOWN", text_of(stat.error()));
-  const auto leases = wiring_.store->leases(0);
-  if (!leases)
+  const auto sorter = sorter_of(*wiring_.store);
+  if (!sorter)
     return set_matrix_error(response, 503, "M_UNKNOWN",
-                            text_of(leases.error()));
-  std::string sorter;
-  for (const auto& one : leases->rows)
-    if (one.name == "sorter" && one.held)
-      sorter = one.node;
+                            text_of(sorter.error()));
   set_json(response, {{"id", stat->id},
-                      {"sorter", sorter},
+                      {"sorter", *sorter},
                       {"used_bytes", stat->used_bytes},
                       {"capacity_bytes", stat->capacity_bytes},
                       {"pool_batches", stat->pool_batches},

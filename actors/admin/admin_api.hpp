@@ -95,6 +95,12 @@ private:
   void list_services(const std::string& id, httplib::Response& response) const;
   void order(const std::string& id, const std::string& verb,
              httplib::Response& response);
+  /// Carries an order out, wherever the service is delivered.
+  void carry_out(const posthorn::order& what, httplib::Response& response);
+  /// Has this node's actor carry it out, which asks the owner through the store
+  /// where it stands by.
+  void order_here(const service_actor& actor, const posthorn::order& what,
+                  httplib::Response& response);
   /// Has another node carry it out. False: none that delivers to the service
   /// was found, and nothing is answered yet; `problem` says who did not answer.
   bool order_elsewhere(const posthorn::order& what, std::string& problem,
@@ -102,6 +108,8 @@ private:
   void show_store(httplib::Response& response) const;
   void import_rooms(const httplib::Request& request,
                     httplib::Response& response);
+  /// The answer to an import where another node sorts: who, and where it is.
+  void name_sorter(httplib::Response& response) const;
   void show_metrics(httplib::Response& response);
   void reload(httplib::Response& response);
   void show_status(const httplib::Request& request,

@@ -89,8 +89,6 @@ void dead_api::handle(const directory& services, const std::string& rest,
     = request.has_param("txn") ? request.get_param_value("txn") : "";
   if (get && verb.empty())
     return list(service, request, response);
-  if (request.method == "POST" && verb == "skip")
-    return skip(service, response);
   if (request.method == "POST" && verb == "replay")
     return move<storage::replay>(service, txn_id, "replay", response);
   if (request.method == "POST" && verb == "drop") {
@@ -140,28 +138,6 @@ void dead_api::list(const listed_service& service,
   set_json(response, {{"id", service.id},
                       {"letters", std::move(letters)},
                       {"more", page->more}});
-}
-
-void dead_api::skip(const listed_service& service,
-                    httplib::Response& response) {
-  if (!service.actor)
-    return set_matrix_error(response, 409, "M_UNKNOWN",
-                            "nothing is sent to service '" + service.id
-                              + "': it has no url or is not configured");
-  caf::scoped_actor self{sys_};
-  caf::error failed;
-  auto what = skip_answer::nothing_open;
-  self->request(service.actor, caf::duration{patience}, skip_atom::value)
-    .receive([&](skip_answer answer) { what = answer; },
-             [&](caf::error& why) { failed = std::move(why); });
-  if (failed)
-    return set_matrix_error(response, 503, "M_UNKNOWN",
-                            "service '" + service.id
-                              + "' did not answer: " + text_of(failed));
-  spdlog::info("admin: skip {}", service.id);
-  set_json(response, {{"id", service.id},
-                      {"skipped", what == skip_answer::done},
-                      {"when_refused", what == skip_answer::when_refused}});
 }
 
 template <class Mutation>

@@ -18,10 +18,11 @@ namespace posthorn {
 ///   GET  /dead             how many each service has
 ///   GET  /dead/ID          its dead letters, oldest first; `?after=NUMBER`
 ///                          goes on behind a page
-///   POST /dead/ID/skip     the head transaction becomes dead letters
 ///   POST /dead/ID/replay   back into the queue, at its end; `?txn=ID` for
 ///                          those of one transaction
 ///   POST /dead/ID/drop     deletes those of `?txn=ID`, which must be given
+///
+/// POST /dead/ID/skip is an order to the node that delivers: admin_api::order.
 class dead_api {
 public:
   dead_api(caf::actor_system& sys, std::shared_ptr<const storage::store> store,
@@ -35,7 +36,6 @@ private:
   void count(httplib::Response& response) const;
   void list(const listed_service& service, const httplib::Request& request,
             httplib::Response& response) const;
-  void skip(const listed_service& service, httplib::Response& response);
 
   /// Replays or drops until there is no more to do.
   template <class Mutation>

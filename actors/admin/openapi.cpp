@@ -132,7 +132,7 @@ const char* const openapi_document = R"json({
       "get": {"summary": "Dead letters of a service, oldest first, a page.", "parameters": [{"$ref": "#/components/parameters/service"}, {"name": "after", "in": "query", "schema": {"type": "integer"}, "description": "Those with a larger number."}], "responses": {"200": {"description": "A page; `more`: whether there are others behind it.", "content": {"application/json": {"schema": {"type": "object", "properties": {"id": {"type": "string"}, "letters": {"type": "array", "items": {"$ref": "#/components/schemas/dead_letter"}}, "more": {"type": "boolean"}}}}}}, "404": {"description": "No service of that id."}}}
     },
     "/admin/v1/dead/{id}/skip": {
-      "post": {"summary": "Set the head transaction aside, so that the rest flows.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "`skipped`: done. `when_refused`: it is being sent, and set aside if that fails."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}}}
+      "post": {"summary": "Set the head transaction aside, so that the rest flows.", "parameters": [{"$ref": "#/components/parameters/service"}], "responses": {"200": {"description": "`skipped`: done. `when_refused`: it is being sent, and set aside if that fails. `asked`: the node that delivers is asked through the store, and sets aside what is open now within a second, unless it is accepted before. None of them: nothing was there to set aside."}, "404": {"description": "No service of that id."}, "409": {"description": "Nothing is sent to it."}, "503": {"description": "The node that delivers to it, or that may, did not answer."}}}
     },
     "/admin/v1/dead/{id}/replay": {
       "post": {"summary": "Put dead letters back at the end of the queue.", "parameters": [{"$ref": "#/components/parameters/service"}, {"name": "txn", "in": "query", "schema": {"type": "string"}, "description": "Only those of this transaction."}], "responses": {"200": {"description": "`letters`: how many."}, "404": {"description": "No such service, or no dead letter of that transaction."}}}
@@ -145,6 +145,9 @@ const char* const openapi_document = R"json({
     },
     "/admin/v1/store": {
       "get": {"summary": "Size and counts of the store.", "responses": {"200": {"description": "`id`, `sorter` (the node that sorts), `used_bytes`, `capacity_bytes`, `pool_batches`, `sorter_cursor`, `corrupt_records`, `dead_letters`."}}}
+    },
+    "/admin/v1/import": {
+      "post": {"summary": "What was true of rooms before the feed told of them: JSON, an object a line. Only the node that sorts takes it.", "responses": {"200": {"description": "Stored. `lines`, and of them `changed`, `same`, `outdated` (the feed has said something newer), `ignored`, `bad`; `errors` with `line` and `error`."}, "409": {"description": "Nothing of it is imported: another node sorts. `sorter`: its name; `admin`: the URL of its admin API, empty where that is not known."}, "503": {"description": "Nothing of it is imported: no node sorts at the moment, or the store failed."}}}
     },
     "/admin/v1/trace/{id}": {
       "get": {"summary": "Where an event is. Looks through all that waits in the store, for at most 5 s, and through what this node remembers of its deliveries.", "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}, "description": "The event's id, percent-encoded."}], "responses": {"200": {"description": "`found`: whether it is known at all. Times are seconds since 1970.", "content": {"application/json": {"schema": {"type": "object", "properties": {

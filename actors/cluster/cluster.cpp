@@ -194,6 +194,9 @@ void cluster_state::pass_on(const service_call& what) {
   if (what.asks(call_kind::retry))
     self->request(actor, caf::infinite, retry_atom::value)
       .then([](bool) {}, ignore);
+  if (what.asks(call_kind::skip))
+    self->request(actor, caf::infinite, skip_atom::value, what.transaction)
+      .then([](skip_answer) {}, ignore);
 }
 
 void cluster_state::replace(directory_ptr services) {

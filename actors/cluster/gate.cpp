@@ -58,6 +58,18 @@ caf::result<wire::ordered_v1> carry_out(gate_self* self,
       .then([result, done](
               const storage::nothing_more&) mutable { result.deliver(done); },
             failed);
+  } else if (verb == order::verb::skip) {
+    self->request(whom, patience, skip_atom::value)
+      .then(
+        [result, done](skip_answer how) mutable {
+          done.attempted = how != skip_answer::nothing_open;
+          if (how == skip_answer::when_refused)
+            done.problem = "it is being sent";
+          else if (how == skip_answer::asked)
+            done.problem = "its lease has just moved";
+          result.deliver(done);
+        },
+        failed);
   } else {
     done.problem = "this node does not know such an order";
     result.deliver(done);

@@ -221,12 +221,15 @@ link_state::pass_on(const order& what) {
       gate, caf::duration{order_patience},
       wire::order_v1{what.service, static_cast<std::uint8_t>(what.what)})
     .then(
-      [this, promise](const wire::ordered_v1& x) mutable {
+      [this, promise, verb = what.what](const wire::ordered_v1& x) mutable {
         order_outcome result;
         result.found = x.here;
         result.node = peer_name;
         result.attempted = x.attempted;
-        result.problem = x.problem.substr(0, wire::text_max);
+        result.when_refused
+          = verb == order::verb::skip && x.attempted && !x.problem.empty();
+        if (!result.when_refused)
+          result.problem = x.problem.substr(0, wire::text_max);
         promise.deliver(std::move(result));
       },
       [this, promise](const caf::error&) mutable {

@@ -31,7 +31,8 @@ using service_ids_ptr = std::shared_ptr<const std::vector<std::string>>;
 
 /// What an operator wants of a service, wherever it is delivered.
 struct order {
-  enum class verb : std::uint8_t { retry = 1, pause = 2, resume = 3 };
+  /// On the wire, do not renumber. A node that does not know one says so.
+  enum class verb : std::uint8_t { retry = 1, pause = 2, resume = 3, skip = 4 };
 
   std::string service;
   verb what = verb::retry;
@@ -44,8 +45,11 @@ struct order_outcome {
   bool found = false;
   /// The name of that node.
   std::string node;
-  /// Of a retry: whether there was something to attempt.
+  /// Of a retry: whether there was something to attempt. Of a skip: whether
+  /// there was a transaction to set aside.
   bool attempted = false;
+  /// Of a skip: it is being sent, and set aside if that fails.
+  bool when_refused = false;
   /// Why it was not done, in an operator's words; empty when it was.
   std::string problem;
 };

@@ -74,6 +74,9 @@ auto inspect(Inspector& f, order_v1& x) {
 struct ordered_v1 {
   /// Whether the node delivers to that service.
   bool here = false;
+  /// Of a retry: whether there was something to attempt. Of a skip: whether a
+  /// transaction was open; then a problem means that it is not set aside yet,
+  /// but will be if the attempt that is open fails.
   bool attempted = false;
   /// Why it was not done; empty when it was.
   std::string problem;

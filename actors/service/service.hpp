@@ -125,9 +125,12 @@ struct service_state {
   void hold_back();
   /// Another node delivers: asks it through the store.
   caf::result<bool> ask_owner();
+  caf::typed_response_promise<skip_answer> ask_owner_to_skip();
 
   caf::result<bool> retry();
   caf::typed_response_promise<skip_answer> skip();
+  /// The same, if `which` (service_call::transaction) is still the head.
+  caf::result<skip_answer> skip_only(std::uint32_t which);
   caf::typed_response_promise<storage::nothing_more> pause(bool stop);
   caf::typed_response_promise<storage::nothing_more> drain();
 

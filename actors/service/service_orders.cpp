@@ -20,12 +20,10 @@ caf::result<bool> service_state::retry() {
 }
 
 caf::typed_response_promise<skip_answer> service_state::skip() {
+  if (wiring.who.epoch == 0)
+    return ask_owner_to_skip();
   auto promise = self->make_response_promise<skip_answer>();
-  if (wiring.who.epoch == 0) {
-    promise.deliver(fault(
-      ec::lease_held, "another node delivers to service " + id()
-                        + ": ask that node (`posthorn services` names it)"));
-  } else if (doing == activity::service || doing == activity::store) {
+  if (doing == activity::service || doing == activity::store) {
     // Not now: the next one must not be sent beside it.
     skipped = open && !accepted ? open->txn_id : "";
     promise.deliver(skipped.empty() ? skip_answer::nothing_open
@@ -37,6 +35,17 @@ caf::typed_response_promise<skip_answer> service_state::skip() {
     bury(open ? open->txn_id : "", skip_reason(), promise);
   }
   return promise;
+}
+
+caf::result<skip_answer> service_state::skip_only(std::uint32_t which) {
+  // What was asked of a node that lost its lease since is lost, as what is
+  // asked of one that ends. While paused only the store knows what is open, and
+  // nothing can have taken its place: nothing is sent.
+  const bool meant
+    = open ? static_cast<std::uint32_t>(open->number) == which : paused;
+  if (wiring.who.epoch == 0 || !meant)
+    return skip_answer::nothing_open;
+  return skip();
 }
 
 caf::typed_response_promise<storage::nothing_more>

@@ -67,4 +67,24 @@ caf::result<bool> service_state::ask_owner() {
   return promise;
 }
 
+caf::typed_response_promise<skip_answer> service_state::ask_owner_to_skip() {
+  auto promise = self->make_response_promise<skip_answer>();
+  self
+    ->request(wiring.writer, caf::infinite,
+              storage::call{wiring.who.service, call_kind::skip})
+    .then(
+      [this, promise](const storage::called& x) mutable {
+        if (!x.open)
+          promise.deliver(skip_answer::nothing_open);
+        else if (x.owned)
+          promise.deliver(skip_answer::asked);
+        else
+          promise.deliver(
+            fault(ec::lease_held, "no node delivers to service " + id()
+                                    + " at the moment: try again in a second"));
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
 } // namespace posthorn

@@ -286,9 +286,7 @@ sorter_actor::behavior_type sorter(sorter_self* self, const census_ptr& all,
         return promise;
       }
       if (state.wiring.lease.epoch == 0) {
-        promise.deliver(fault(ec::lease_held,
-                              "another node sorts, import there: `posthorn "
-                              "store stat` names it"));
+        promise.deliver(fault(ec::lease_held, "this node does not sort"));
         return promise;
       }
       state.lessons.emplace_back(std::move(x.what), promise);

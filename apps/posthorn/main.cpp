@@ -18,6 +18,7 @@
 
 #include <functional>
 #include <iostream>
+#include <utility>
 
 namespace {
 
@@ -25,6 +26,20 @@ using namespace posthorn;
 
 /// Runs the chosen subcommand; set by whichever was parsed.
 using action = std::function<int()>;
+
+/// Has `what` run when the command line names this subcommand.
+void on_parse(CLI::App& cmd, action& chosen, action what) {
+  cmd.callback([&chosen, what = std::move(what)] { chosen = what; });
+}
+
+/// Where the homeserver reaches Posthorn, which must be said.
+void add_public_url(CLI::App& cmd, std::string& url) {
+  cmd
+    .add_option("--url", url,
+                "Where the homeserver reaches Posthorn, e.g. "
+                "http://127.0.0.1:9009")
+    ->required();
+}
 
 void add_generate(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand(
@@ -34,16 +49,11 @@ void add_generate(CLI::App& app, action& chosen) {
     ->add_option("--server-name", options->server_name,
                  "The homeserver's name, e.g. example.org")
     ->required();
-  cmd
-    ->add_option("--url", options->url,
-                 "Where the homeserver reaches Posthorn, e.g. "
-                 "http://127.0.0.1:9009")
-    ->required();
+  add_public_url(*cmd, options->url);
   cmd->add_option("--dir", options->dir, "Directory to write to")
     ->capture_default_str();
-  cmd->callback([&chosen, options] {
-    chosen = [options] { return run_generate(*options, std::cout, std::cerr); };
-  });
+  on_parse(*cmd, chosen,
+           [options] { return run_generate(*options, std::cout, std::cerr); });
 }
 
 void add_adopt(CLI::App& app, action& chosen) {
@@ -54,16 +64,11 @@ void add_adopt(CLI::App& app, action& chosen) {
   options->pattern = check_pattern;
   cmd->add_option("FILE", options->files, "Registrations of services")
     ->required();
-  cmd
-    ->add_option("--url", options->url,
-                 "Where the homeserver reaches Posthorn, e.g. "
-                 "http://127.0.0.1:9009")
-    ->required();
+  add_public_url(*cmd, options->url);
   cmd->add_option("--out", options->out, "Directory for the copies")
     ->capture_default_str();
-  cmd->callback([&chosen, options] {
-    chosen = [options] { return run_adopt(*options, std::cout, std::cerr); };
-  });
+  on_parse(*cmd, chosen,
+           [options] { return run_adopt(*options, std::cout, std::cerr); });
 }
 
 void add_overrides(CLI::App& cmd, overrides& flags) {
@@ -88,9 +93,8 @@ void add_check(CLI::App& app, action& chosen) {
   cmd->add_flag("--probe", options->probe,
                 "Also ask each service whether it is there");
   cmd->add_flag("--json", options->json, "Answer as JSON");
-  cmd->callback([&chosen, options] {
-    chosen = [options] { return run_check(*options, std::cout, std::cerr); };
-  });
+  on_parse(*cmd, chosen,
+           [options] { return run_check(*options, std::cout, std::cerr); });
 }
 
 void add_node(CLI::App& app, action& chosen) {
@@ -104,8 +108,7 @@ void add_node(CLI::App& app, action& chosen) {
                  "debug, info, warning or error")
     ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
     ->capture_default_str();
-  cmd->callback(
-    [&chosen, options] { chosen = [options] { return run_node(*options); }; });
+  on_parse(*cmd, chosen, [options] { return run_node(*options); });
 }
 
 /// What the commands that ask a running node have in common.
@@ -129,11 +132,9 @@ void add_services(CLI::App& app, action& chosen) {
   auto* cmd = app.add_subcommand("services", "Show the services");
   auto options = add_target(*cmd);
   cmd->add_option("ID", options->id, "Show one in full");
-  cmd->callback([&chosen, options] {
-    chosen = [options] {
-      return run_services(options->target, options->id, options->json,
-                          std::cout, std::cerr);
-    };
+  on_parse(*cmd, chosen, [options] {
+    return run_services(options->target, options->id, options->json, std::cout,
+                        std::cerr);
   });
 }
 
@@ -142,11 +143,9 @@ void add_order(CLI::App& app, action& chosen, const std::string& verb,
   auto* cmd = app.add_subcommand(verb, text);
   auto options = add_target(*cmd);
   cmd->add_option("ID", options->id, "The service")->required();
-  cmd->callback([&chosen, options, verb] {
-    chosen = [options, verb] {
-      return run_order(options->target, verb, options->id, options->json,
-                       std::cout, std::cerr);
-    };
+  on_parse(*cmd, chosen, [options, verb] {
+    return run_order(options->target, verb, options->id, options->json,
+                     std::cout, std::cerr);
   });
 }
 
@@ -161,11 +160,9 @@ void add_dead_order(CLI::App& dead, action& chosen, const std::string& verb,
                                 "Only those of this refused transaction");
     txn->required(verb == "drop");
   }
-  cmd->callback([&chosen, options, verb, txn_id] {
-    chosen = [options, verb, txn_id] {
-      return run_dead_order(options->target, verb, options->id, *txn_id,
-                            options->json, std::cout, std::cerr);
-    };
+  on_parse(*cmd, chosen, [options, verb, txn_id] {
+    return run_dead_order(options->target, verb, options->id, *txn_id,
+                          options->json, std::cout, std::cerr);
   });
 }
 
@@ -215,12 +212,10 @@ void add_metrics(CLI::App& app, action& chosen) {
                   "Only names that match, e.g. 'service/irc*'");
   cmd->add_option("--limit", shown->limit, "At most so many actors; 0: all")
     ->capture_default_str();
-  cmd->callback([&chosen, options, shown] {
-    chosen = [options, shown] {
-      if (options->json)
-        shown->format = "json";
-      return run_metrics(options->target, *shown, std::cout, std::cerr);
-    };
+  on_parse(*cmd, chosen, [options, shown] {
+    if (options->json)
+      shown->format = "json";
+    return run_metrics(options->target, *shown, std::cout, std::cerr);
   });
 }
 
@@ -240,11 +235,9 @@ void add_import(CLI::App& app, action& chosen) {
                  "Go on where an import ended early")
     ->check(CLI::PositiveNumber)
     ->capture_default_str();
-  cmd->callback([&chosen, options, what] {
-    chosen = [options, what] {
-      return run_import(options->target, *what, options->json, std::cout,
-                        std::cerr);
-    };
+  on_parse(*cmd, chosen, [options, what] {
+    return run_import(options->target, *what, options->json, std::cout,
+                      std::cerr);
   });
 }
 
@@ -253,11 +246,9 @@ void add_trace(CLI::App& app, action& chosen) {
     "trace", "Show where an event is: waiting, being sent, dead or delivered");
   auto options = add_target(*cmd);
   cmd->add_option("EVENT_ID", options->id, "The event")->required();
-  cmd->callback([&chosen, options] {
-    chosen = [options] {
-      return run_trace(options->target, options->id, options->json, std::cout,
-                       std::cerr);
-    };
+  on_parse(*cmd, chosen, [options] {
+    return run_trace(options->target, options->id, options->json, std::cout,
+                     std::cerr);
   });
 }
 
@@ -273,9 +264,8 @@ void add_copy(CLI::App& store, action& chosen, const std::string& verb,
   cmd->add_option("--store", options->flags.store,
                   "The store, e.g. lmdb:/var/lib/x");
   cmd->add_flag("--json", options->json, "Answer as JSON");
-  cmd->callback([&chosen, options] {
-    chosen
-      = [options] { return run_store_copy(*options, std::cout, std::cerr); };
+  on_parse(*cmd, chosen, [options] {
+    return run_store_copy(*options, std::cout, std::cerr);
   });
 }
 
@@ -284,11 +274,8 @@ void add_store(CLI::App& app, action& chosen) {
   cmd->require_subcommand(1);
   auto* stat = cmd->add_subcommand("stat", "Size and counts");
   auto options = add_target(*stat);
-  stat->callback([&chosen, options] {
-    chosen = [options] {
-      return run_store_stat(options->target, options->json, std::cout,
-                            std::cerr);
-    };
+  on_parse(*stat, chosen, [options] {
+    return run_store_stat(options->target, options->json, std::cout, std::cerr);
   });
   add_copy(*cmd, chosen, "backup",
            "A consistent copy, also while nodes run on the store", false);
@@ -328,9 +315,8 @@ void add_bench(CLI::App& app, action& chosen) {
                   "Work in this directory and leave it");
   cmd->add_flag("--short", options->short_run, "All of it, with few events");
   cmd->add_flag("--json", options->json, "Answer as JSON");
-  cmd->callback([&chosen, options] {
-    chosen = [options] { return run_bench(*options, std::cout, std::cerr); };
-  });
+  on_parse(*cmd, chosen,
+           [options] { return run_bench(*options, std::cout, std::cerr); });
 }
 
 } // namespace

@@ -29,17 +29,21 @@ std::uint8_t joined(std::uint8_t before, call_kind kind) {
 } // namespace
 
 void ring(commit_scope& scope, service_no service, const lease_state& owner,
-          call_kind kind) {
+          call_kind kind, std::uint32_t transaction) {
   if (owner.holder.empty())
     return;
   auto key = call_key(owner.session, service);
-  std::uint8_t before = 0;
+  call_record before;
   if (auto bytes = scope.txn.get(table::calls, key))
     if (auto record = decode<call_record>(table::calls, key, *bytes))
-      before = record->kinds;
-  auto kinds = joined(before, kind);
-  if (kinds != before)
-    put_record(scope.txn, table::calls, key, call_record{0, kinds, {}});
+      before = *record;
+  auto now = before;
+  now.kinds = joined(before.kinds, kind);
+  // Of two skips the later counts: what the earlier meant is open no more.
+  if (kind == call_kind::skip)
+    now.transaction = transaction;
+  if (now.kinds != before.kinds || now.transaction != before.transaction)
+    put_record(scope.txn, table::calls, key, now);
 }
 
 epoch wake_owner(commit_scope& scope, service_no service, const std::string& id,
@@ -61,8 +65,15 @@ caf::expected<reply> apply(commit_scope& scope, const call& what) {
   auto owner = find_lease(scope.txn, lease_name(state->id));
   if (!owner)
     return owner.error();
-  ring(scope, what.service, *owner, what.kind);
-  return called{state->open != 0};
+  called result;
+  result.open = state->open != 0;
+  result.owned = !owner->holder.empty();
+  if (what.kind != call_kind::skip)
+    ring(scope, what.service, *owner, what.kind);
+  else if (result.open)
+    ring(scope, what.service, *owner, what.kind,
+         static_cast<std::uint32_t>(state->transaction));
+  return result;
 }
 
 caf::expected<reply> apply(commit_scope& scope, const take_calls& what) {
@@ -78,6 +89,7 @@ caf::expected<reply> apply(commit_scope& scope, const take_calls& what) {
       auto record = decode<call_record>(table::calls, walk.key(), walk.value());
       // Who looks once too often does no harm.
       one.kinds = record ? record->kinds : bit(call_kind::wake);
+      one.transaction = record ? record->transaction : 0;
       result.what.push_back(one);
     }
   }

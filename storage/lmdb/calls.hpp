@@ -12,10 +12,10 @@ namespace posthorn::storage::lmdb {
 caf::expected<reply> apply(commit_scope& scope, const call& what);
 caf::expected<reply> apply(commit_scope& scope, const take_calls& what);
 
-/// Notes for the holder of a service's lease that `kind` was asked. A lease
-/// that nobody holds has nobody to ask.
+/// Notes for the holder of a service's lease that `kind` was asked, a skip of
+/// `transaction`. A lease that nobody holds has nobody to ask.
 void ring(commit_scope& scope, service_no service, const lease_state& owner,
-          call_kind kind);
+          call_kind kind, std::uint32_t transaction = 0);
 
 /// Rings a service's owner because something was queued, unless it is the
 /// session `mine`: then answers the epoch of the lease, else 0.

@@ -54,9 +54,9 @@ enum class table : std::uint8_t {
 
 /// By table, LMDB's name for it.
 inline constexpr std::array<const char*, 17> table_names
-  = {"meta",    "pool",   "parcels",    "queue",  "services", "names",
-     "leases",  "seen",   "shared",     "rotten", "members",  "aliases",
-     "newest",  "dead",   "user_rooms", "nodes",  "calls"};
+  = {"meta",   "pool", "parcels",    "queue",  "services", "names",
+     "leases", "seen", "shared",     "rotten", "members",  "aliases",
+     "newest", "dead", "user_rooms", "nodes",  "calls"};
 
 /// A record that holds items: a position in `pool`, or, with the top bit set, a
 /// number in `parcels`.
@@ -181,6 +181,11 @@ inline std::string lease_name(std::string_view service_id) {
 }
 
 inline constexpr std::string_view sorter_lease = "sorter";
+
+/// Key in meta: where a node's admin API is.
+inline std::string admin_key(std::string_view node) {
+  return std::string{"admin/"}.append(node);
+}
 
 /// Longest id of a service and longest name of a lease, in bytes: both are
 /// keys, and LMDB's keys end at 511.

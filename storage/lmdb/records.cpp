@@ -117,6 +117,36 @@ void put_node(writing& txn, std::string_view name, node_record state) {
   txn.put(table::nodes, name, bytes);
 }
 
+void put_admin(writing& txn, std::string_view node, session_no session,
+               std::string_view url) {
+  if (url.empty())
+    return forget_admin(txn, node);
+  const admin_fixed fixed{0, session};
+  std::string bytes{reinterpret_cast<const char*>(&fixed), sizeof(fixed)};
+  bytes.append(url);
+  const auto key = admin_key(node);
+  seal(table::meta, key, bytes.data(), bytes.size());
+  txn.put(table::meta, key, bytes);
+}
+
+std::string read_admin(transaction& txn, std::string_view node,
+                       session_no session) {
+  const auto key = admin_key(node);
+  const auto bytes = txn.get(table::meta, key);
+  admin_fixed fixed;
+  if (!bytes || bytes->size() < sizeof(fixed)
+      || !intact(table::meta, key, *bytes))
+    return {};
+  std::memcpy(&fixed, bytes->data(), sizeof(fixed));
+  if (fixed.session != session)
+    return {};
+  return std::string{bytes->substr(sizeof(fixed))};
+}
+
+void forget_admin(writing& txn, std::string_view node) {
+  txn.erase(table::meta, admin_key(node));
+}
+
 caf::expected<cluster_record> read_cluster(transaction& txn) {
   auto bytes = txn.get(table::meta, "cluster");
   if (txn.failure() != 0)

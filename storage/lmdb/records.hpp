@@ -273,12 +273,22 @@ struct node_record : node_fixed {
   std::string version;
 };
 
+/// The fixed part of a record "admin/<node>" in meta; the URL follows.
+struct admin_fixed {
+  std::uint64_t checksum = 0;
+  session_no session = 0;
+};
+
+static_assert(sizeof(admin_fixed) == 16);
+
 /// A record of calls.
 struct call_record {
   std::uint64_t checksum = 0;
   /// Of call_kind, added up.
   std::uint8_t kinds = 0;
-  std::array<std::uint8_t, 7> zero{};
+  std::array<std::uint8_t, 3> zero{};
+  /// As service_call::transaction.
+  std::uint32_t transaction = 0;
 };
 
 static_assert(sizeof(call_record) == 16);
@@ -372,6 +382,18 @@ std::optional<node_record> decode_node(std::string_view key,
 void put_service(writing& txn, service_no service, service_state state);
 void put_lease(writing& txn, std::string_view name, lease_state state);
 void put_node(writing& txn, std::string_view name, node_record state);
+
+/// The record "admin/<node>" of meta: where a node's admin API is, in that
+/// session; none for an empty `url`. Apart from the node's own record, since
+/// programs that do not know it take a longer one of those for rotten.
+void put_admin(writing& txn, std::string_view node, session_no session,
+               std::string_view url);
+
+/// Empty where it is not known, or was told in another session.
+std::string read_admin(transaction& txn, std::string_view node,
+                       session_no session);
+
+void forget_admin(writing& txn, std::string_view node);
 
 /// The record "cluster" of meta; a fresh one before the first session. Errors:
 /// store_corrupt.

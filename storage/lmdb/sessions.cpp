@@ -42,6 +42,7 @@ void forget_gone(commit_scope& scope) {
   for (auto& name : gone)
     if (!scope.sessions.alive(name, scope.sessions.find(name)->session)) {
       scope.txn.erase(table::nodes, name);
+      forget_admin(scope.txn, name);
       scope.sessions.forget(name);
     }
 }
@@ -112,6 +113,7 @@ caf::expected<reply> apply(commit_scope& scope, const open_session& what) {
   record.address = request.address;
   record.version = request.version;
   put_node(scope.txn, request.node, std::move(record));
+  put_admin(scope.txn, request.node, cluster->last_session, request.admin);
   scope.sessions.forget(request.node);
   forget_gone(scope);
   forget_calls(scope);
@@ -136,6 +138,7 @@ caf::expected<reply> apply(commit_scope& scope, const close_session& what) {
   if (!record || record->session != what.session)
     return nothing_more{};
   scope.txn.erase(table::nodes, what.node);
+  forget_admin(scope.txn, what.node);
   scope.sessions.forget(what.node);
   scope.locks.give(what.node);
   return nothing_more{};
@@ -165,6 +168,7 @@ caf::expected<std::vector<node_row>> read_nodes(transaction& txn,
         = options.lease_clock() - std::chrono::milliseconds{record->heard_ms};
     row.services = record->services;
     row.address = std::move(record->address);
+    row.admin = read_admin(txn, row.name, row.session);
     row.version = std::move(record->version);
     rows.push_back(std::move(row));
   }

@@ -95,6 +95,32 @@ TEST_CASE("a retry that is asked for says whether a transaction is open") {
            ec::unknown_service));
 }
 
+TEST_CASE("a skip that is asked for is of the transaction that is open, and of "
+          "two the later counts") {
+  apart bench;
+  auto ask = [&] {
+    auto answer = bench.done(storage::call{bench.irc, call_kind::skip});
+    return std::get<storage::called>(answer);
+  };
+  CHECK(!ask().open);
+  CHECK(!bench.is_called("b"));
+  bench.append(numbered(150));
+  bench.route_all({bench.irc});
+  bench.taken("b");
+  auto first = bench.next(bench.irc);
+  CHECK(ask().open);
+  CHECK(ask().owned);
+  auto second = bench.complete(bench.irc, first->txn_id);
+  REQUIRE(second);
+  CHECK(ask().open);
+  bench.done(storage::call{bench.irc, call_kind::wake});
+  auto calls = bench.taken("b");
+  REQUIRE(calls.size() == 1);
+  CHECK(calls[0].asks(call_kind::skip));
+  CHECK(calls[0].transaction == static_cast<std::uint32_t>(second->number));
+  CHECK(calls[0].transaction != static_cast<std::uint32_t>(first->number));
+}
+
 TEST_CASE("what was asked of a node that is gone is not asked of the next") {
   apart bench;
   bench.done(storage::call{bench.irc, call_kind::retry});
@@ -108,7 +134,8 @@ TEST_CASE("what was asked of a node that is gone is not asked of the next") {
 TEST_CASE("where nobody owns a service, nobody is called") {
   apart bench;
   bench.done(storage::give_lease{"service/irc", bench.epochs[bench.irc]});
-  bench.done(storage::call{bench.irc, call_kind::retry});
+  auto answer = bench.done(storage::call{bench.irc, call_kind::retry});
+  CHECK(!std::get<storage::called>(answer).owned);
   CHECK(!bench.is_called("a"));
   CHECK(!bench.is_called("b"));
 }

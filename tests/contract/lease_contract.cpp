@@ -164,6 +164,25 @@ TEST_CASE("leases of different names know nothing of each other") {
   CHECK(is(bench.refused(ask(bench, "b")), ec::lease_held));
 }
 
+TEST_CASE("a node's admin API is known as long as its session") {
+  two_nodes bench;
+  session_request request;
+  request.node = "c";
+  request.admin = "http://127.0.0.1:9010";
+  auto opened = bench.done(storage::open_session{request});
+  CHECK(bench.node("c").admin == request.admin);
+  CHECK(bench.node("a").admin.empty());
+  request.admin.clear();
+  bench.done(storage::open_session{request});
+  CHECK(bench.node("c").admin.empty());
+  request.admin = "unix:/run/c";
+  opened = bench.done(storage::open_session{request});
+  CHECK(bench.node("c").admin == request.admin);
+  auto number = std::get<posthorn::session>(opened).number;
+  bench.done(storage::close_session{"c", number});
+  CHECK(bench.node("c").name.empty());
+}
+
 TEST_CASE("a lease or a session without a name is refused") {
   two_nodes bench;
   CHECK(is(bench.refused(ask(bench, "a", "")), ec::bad_config));

@@ -4,8 +4,9 @@
 import unittest
 
 from cluster_test import IDS, ClusterCase
-from harness import numbered
+from harness import answers, numbered
 from harness.cluster import wait
+from harness.node import as_json
 
 
 class ClusterLinks(ClusterCase):
@@ -66,6 +67,20 @@ class ClusterLinks(ClusterCase):
                 (200, owner), (reply.status, reply.json["node"]), reply.body
             )
             self.assertEqual("PAUSED", self.nodes[owner].service(service)["state"])
+
+    def test_a_skip_is_carried_out_by_the_owner(self):
+        """Whichever node is asked, by command"""
+        self.receivers["s1"].default = answers.status(404)
+        self.nodes["a"].feed("s1").send(numbered(2))
+        owner = self.nodes.owners()["s1"]
+        node = self.nodes[next(name for name in "abc" if name != owner)]
+        node.wait_service("s1", lambda row: row["state"] == "DOWN", "DOWN")
+        done = node.run("dead", "skip", "s1", "-c", node.config, "--json")
+        said = as_json(done)
+        self.assertEqual((True, owner), (said["skipped"], said["node"]), said)
+        self.assertEqual(2, node.service("s1")["dead_letters"])
+        said = node.admin("POST", "/admin/v1/dead/s1/skip").json
+        self.assertEqual((False, False), (said["skipped"], said["when_refused"]))
 
     def test_with_all_links_cut_deliveries_and_orders_go_on(self):
         for one in self.nodes.nodes.values():

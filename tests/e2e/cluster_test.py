@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several nodes on one store: shares, leaving, death, a freeze, orders."""
 
+import json
 import os
 import socket
 import threading
@@ -9,6 +10,7 @@ import unittest
 
 from harness import NodeCase, Service, answers, numbered
 from harness.cluster import TTL, Cluster
+from harness.node import as_json
 
 IDS = [f"s{i}" for i in range(8)]
 
@@ -203,6 +205,49 @@ class Stopped:
                 return
 
 
+class Imports(ClusterCase):
+    """Given to a node that does not sort."""
+
+    def setUp(self):
+        super().setUp()
+        self.nodes = self.cluster("ab")
+        self.nodes.start()
+        self.nodes.wait_settled("ab")
+        self.sorter = self.nodes[self.nodes.sorter()]
+        self.other = self.nodes["ab".replace(self.nodes.sorter(), "")]
+
+    def write(self) -> str:
+        fact = {
+            "room_id": "!a:example.org",
+            "user_id": "@alice:example.org",
+            "membership": "join",
+        }
+        path = os.path.join(self.other.directory, "rooms.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(fact) + "\n")
+        return path
+
+    def test_the_command_goes_on_at_the_node_that_sorts(self):
+        path = self.write()
+        done = self.other.run("import", path, "-c", self.other.config, "--json")
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(1, as_json(done)["changed"])
+        self.assertIn(f"http://127.0.0.1:{self.sorter.admin_port}", done.stderr)
+        done = self.sorter.run("import", path, "-c", self.sorter.config, "--json")
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertEqual(1, as_json(done)["same"])
+
+    def test_the_answer_names_the_node_that_sorts_and_its_admin_address(self):
+        with open(self.write(), "rb") as file:
+            reply = self.other.admin("POST", "/admin/v1/import", body=file.read())
+        self.assertEqual(409, reply.status, reply.body)
+        name = self.nodes.sorter()
+        url = f"http://127.0.0.1:{self.sorter.admin_port}"
+        self.assertEqual((name, url), (reply.json["sorter"], reply.json["admin"]))
+        self.assertIn(f"node {name} sorts", reply.json["error"])
+        self.assertIn(f"--admin {url}", reply.json["error"])
+
+
 class Orders(ClusterCase):
     """Of a node that does not deliver to the service."""
 
@@ -226,6 +271,22 @@ class Orders(ClusterCase):
         self.other.wait_service("s1", lambda row: row["state"] == "DOWN", "DOWN")
         self.assertTrue(self.order("retry")["attempted"])
         self.s1.wait_delivered("$1")
+
+    def test_skip_reaches_the_owner_and_takes_what_was_open(self):
+        self.s1.script = [answers.status(404)]
+        feed = self.other.feed("s1")
+        feed.send(numbered(2))
+        self.other.wait_service("s1", lambda row: row["state"] == "DOWN", "DOWN")
+        feed.send(numbered(1, first=3))
+        done = self.other.run("dead", "skip", "s1", "-c", self.other.config)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertIn("is asked to set the head transaction aside", done.stdout)
+        self.s1.wait_delivered("$3")
+        self.other.wait_pending("s1", 0)
+        self.assertEqual(["$3"], self.s1.delivered)
+        self.assertEqual(2, self.other.service("s1")["dead_letters"])
+        said = self.other.admin("POST", "/admin/v1/dead/s1/skip").json
+        self.assertEqual((False, False), (said["skipped"], said["asked"]))
 
     def test_pause_and_resume_reach_the_owner(self):
         self.order("pause")

@@ -65,6 +65,8 @@ public:
   std::vector<handed_transaction> handed;
   /// What was asked of owners.
   std::vector<storage::call> asked_of_owners;
+  /// Whether there is an owner to ask.
+  bool owned = true;
   int unblocked = 0;
   /// Whether joined() and rooms_of() answer store_failed.
   bool reading_fails = false;
@@ -321,7 +323,7 @@ protected:
     if (auto e = trouble("call"))
       return e;
     asked_of_owners.push_back(x);
-    return storage::reply{storage::called{open != nullptr}};
+    return storage::reply{storage::called{open != nullptr, owned}};
   }
 
   answer run(const storage::take_calls& x) {

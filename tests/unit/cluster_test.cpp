@@ -21,6 +21,7 @@ struct told {
   int wakes = 0;
   int retries = 0;
   std::vector<bool> pauses;
+  std::vector<std::uint32_t> skips;
 };
 
 service_actor::behavior_type deliverer(service_actor::pointer,
@@ -37,6 +38,10 @@ service_actor::behavior_type deliverer(service_actor::pointer,
       return storage::nothing_more{};
     },
     [](skip_atom) { return skip_answer::nothing_open; },
+    [log](skip_atom, std::uint32_t which) {
+      log->skips.push_back(which);
+      return skip_answer::done;
+    },
     [](const service_config_ptr&) {},
     [log](const tenure& x) {
       log->epochs.push_back(x.epoch);
@@ -259,12 +264,13 @@ TEST_CASE_FIXTURE(fixture, "leaving gives everything back, then the session, "
 TEST_CASE_FIXTURE(fixture, "what others ask reaches the service's actor within "
                            "a poll") {
   start();
-  store->waiting_calls[1] = {{2, 1 | 2}, {3, 4}, {4, 8}};
+  store->waiting_calls[1] = {{2, 1 | 2}, {3, 4}, {4, 8 | 16, 7}};
   run_for(1s);
   CHECK(services[1]->wakes == 1);
   CHECK(services[1]->retries == 1);
   CHECK(services[2]->pauses == std::vector<bool>{true});
   CHECK(services[3]->pauses == std::vector<bool>{false});
+  CHECK(services[3]->skips == std::vector<std::uint32_t>{7});
   CHECK(count("take_calls") == 1);
   run_for(10s);
   CHECK(count("take_calls") == 1);

@@ -6,6 +6,7 @@
 
 using namespace posthorn;
 using namespace posthorn::testing;
+using namespace std::string_literals;
 
 namespace {
 
@@ -13,18 +14,20 @@ struct gate_rig : virtual_time {
   gate_rig() {
     cfg.add_message_types<caf::id_block::posthorn_links>();
     tg = spawn([this](service_actor::pointer) -> service_actor::behavior_type {
-      return {[this](wake_atom) { ++woken; },
-              [](wake_atom, const handed_transaction&) {},
-              [](retry_atom) { return true; },
-              [this](pause_atom, bool stop) {
-                paused = stop;
-                return storage::nothing_more{};
-              },
-              [](skip_atom) { return skip_answer::nothing_open; },
-              [](service_config_ptr&) {},
-              [](const tenure&) {},
-              [](drain_atom) { return storage::nothing_more{}; },
-              [](attempt_atom, std::uint64_t) {}};
+      return {
+        [this](wake_atom) { ++woken; },
+        [](wake_atom, const handed_transaction&) {},
+        [](retry_atom) { return true; },
+        [this](pause_atom, bool stop) {
+          paused = stop;
+          return storage::nothing_more{};
+        },
+        [this](skip_atom) { return skipped; },
+        [](skip_atom, std::uint32_t) { return skip_answer::nothing_open; },
+        [](service_config_ptr&) {},
+        [](const tenure&) {},
+        [](drain_atom) { return storage::nothing_more{}; },
+        [](attempt_atom, std::uint64_t) {}};
     });
     gate_wiring wiring;
     wiring.node = "b";
@@ -43,6 +46,7 @@ struct gate_rig : virtual_time {
   gate_actor aut;
   int woken = 0;
   bool paused = false;
+  skip_answer skipped = skip_answer::nothing_open;
   std::string greeter;
 };
 
@@ -79,6 +83,22 @@ TEST_CASE_FIXTURE(gate_rig, "orders are carried out where the service is") {
   CHECK_FALSE(paused);
   CHECK_FALSE(tell("irc", 1).here);
   CHECK(tell("tg", 99).problem == "this node does not know such an order");
+}
+
+TEST_CASE_FIXTURE(gate_rig, "what came of a skip is told in the shape that an "
+                            "order's answer has") {
+  const auto told = [this](skip_answer how) {
+    skipped = how;
+    const auto got = *ask<wire::ordered_v1>(aut, wire::order_v1{"tg", 4});
+    CHECK(got.here);
+    return std::make_pair(got.attempted, got.problem);
+  };
+  CHECK(told(skip_answer::nothing_open) == std::make_pair(false, ""s));
+  CHECK(told(skip_answer::done) == std::make_pair(true, ""s));
+  CHECK(told(skip_answer::when_refused)
+        == std::make_pair(true, "it is being sent"s));
+  CHECK(told(skip_answer::asked)
+        == std::make_pair(true, "its lease has just moved"s));
 }
 
 TEST_CASE_FIXTURE(gate_rig, "a page of the dump is bounded and tells what is "

@@ -19,6 +19,8 @@ struct peer_gate {
   std::size_t actors = 0;
   bool silent = false;
   std::string node = "b";
+  /// Of orders.
+  std::string problem;
 };
 
 gate_actor::behavior_type scripted_gate(gate_actor::pointer self,
@@ -39,7 +41,8 @@ gate_actor::behavior_type scripted_gate(gate_actor::pointer self,
     },
     [=](const wire::order_v1& x) {
       of->orders.push_back(x.service);
-      return unless_silent(wire::ordered_v1{x.service == "tg", true, ""});
+      return unless_silent(
+        wire::ordered_v1{x.service == "tg", true, of->problem});
     },
     [=](const wire::ask_page_v1& x) {
       wire::page_v1 page;
@@ -294,6 +297,21 @@ TEST_CASE_FIXTURE(rig, "an order goes to the node that delivers") {
   REQUIRE(got);
   CHECK_FALSE(got->found);
   CHECK(got->problem.empty());
+}
+
+TEST_CASE_FIXTURE(rig, "a problem with a skip of a transaction that is open "
+                       "means that it is being sent") {
+  auto aut = link();
+  const auto got = [&](order::verb what) {
+    return *ask<order_outcome>(aut, order{"tg", what});
+  };
+  CHECK(got(order::verb::skip).attempted);
+  CHECK_FALSE(got(order::verb::skip).when_refused);
+  b.problem = "it is being sent";
+  CHECK(got(order::verb::skip).when_refused);
+  CHECK(got(order::verb::skip).problem.empty());
+  CHECK_FALSE(got(order::verb::retry).when_refused);
+  CHECK(got(order::verb::retry).problem == b.problem);
 }
 
 TEST_CASE_FIXTURE(rig, "links follow the list of nodes") {

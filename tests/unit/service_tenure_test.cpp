@@ -60,6 +60,29 @@ TEST_CASE_FIXTURE(fixture, "who is asked for a retry without the lease asks "
   CHECK(script->requests.empty());
 }
 
+TEST_CASE_FIXTURE(fixture, "who is asked for a skip without the lease asks the "
+                           "owner through the store, unless there is none") {
+  script->answers = {503};
+  start();
+  arrive(1);
+  revoke();
+  const auto ask_it
+    = [this] { return ask<skip_answer>(aut, skip_atom::value); };
+  auto answer = ask_it();
+  REQUIRE(answer);
+  CHECK(*answer == skip_answer::asked);
+  REQUIRE(store->asked_of_owners.size() == 1);
+  CHECK(store->asked_of_owners[0].kind == call_kind::skip);
+  store->owned = false;
+  answer = ask_it();
+  REQUIRE_FALSE(answer);
+  CHECK(text_of(answer.error())
+        == "no node delivers to service irc at the moment: try again in a "
+           "second");
+  store->open = nullptr;
+  CHECK(*ask_it() == skip_answer::nothing_open);
+}
+
 TEST_CASE_FIXTURE(fixture, "when the session has run out, nothing is sent "
                            "until it is renewed") {
   start();

@@ -75,6 +75,41 @@ TEST_CASE_FIXTURE(fixture, "skip while a probe is open sets the transaction "
   }
 }
 
+TEST_CASE_FIXTURE(fixture, "a skip that was asked for through the store is of "
+                           "the transaction that was open then only") {
+  bad = {"e1", "e2"};
+  on_bad = ended(outcome::refused, 404);
+  start();
+  arrive(1);
+  arrive(1);
+  run_for(1s);
+  const auto skip = [this](std::uint32_t which) {
+    return *ask<skip_answer>(aut, skip_atom::value, which);
+  };
+  REQUIRE(store->open);
+  const auto meant = static_cast<std::uint32_t>(store->open->number);
+  CHECK(skip(meant + 1) == skip_answer::nothing_open);
+  CHECK(dead_names().empty());
+  CHECK(skip(meant) == skip_answer::done);
+  CHECK(dead_names() == strings{"e1"});
+  CHECK(skip(meant) == skip_answer::nothing_open);
+  CHECK(dead_names() == strings{"e1"});
+}
+
+TEST_CASE_FIXTURE(fixture, "a skip that was asked for through the store works "
+                           "while paused, and finds nothing when all is "
+                           "delivered") {
+  start();
+  CHECK(*ask<skip_answer>(aut, skip_atom::value, std::uint32_t{0})
+        == skip_answer::nothing_open);
+  down = true;
+  arrive(1);
+  CHECK(ask<storage::nothing_more>(aut, pause_atom::value, true));
+  const auto meant = static_cast<std::uint32_t>(store->open->number);
+  CHECK(*ask<skip_answer>(aut, skip_atom::value, meant) == skip_answer::done);
+  CHECK(store->dead.size() == 1);
+}
+
 TEST_CASE_FIXTURE(fixture, "skip works while paused, and sends nothing") {
   down = true;
   start();

@@ -60,6 +60,36 @@ rig_setup setup_of(const bench_frame& frame, const bench_volume& volume,
   return result;
 }
 
+load load_of(const bench_volume& volume) {
+  load result;
+  result.lanes = volume.connections;
+  result.services = volume.services;
+  result.events = volume.events;
+  result.batch = volume.batch;
+  return result;
+}
+
+/// What came of a load.
+struct passage {
+  /// Of the node, since it was last asked.
+  cost used;
+  const ledger* arrived = nullptr;
+};
+
+/// Waits until so many events are delivered: all that was sent; and checks it.
+caf::expected<passage> see_through(rig& on, const generator& sent,
+                                   std::uint64_t events) {
+  if (auto why = on.await_delivery(events))
+    return why;
+  passage result;
+  result.used = on.take_cost();
+  const auto arrived = on.finish(sent);
+  if (!arrived)
+    return arrived.error();
+  result.arrived = *arrived;
+  return result;
+}
+
 std::string polling(const rig_setup& setup) {
   return setup.wake_on_arrival
            ? "polled on arrival"
@@ -115,21 +145,14 @@ caf::expected<finding> run_throughput(const bench_frame& frame,
     return why;
   frame.shown.begin(frame.directory.filename().string() + ": running");
   on.take_cost();
-  load what;
-  what.lanes = volume.connections;
-  what.services = volume.services;
-  what.events = volume.events;
-  what.batch = volume.batch;
+  auto what = load_of(volume);
   what.addressed = addressed;
   auto sent = on.send(what);
   if (!sent)
     return std::move(sent.error());
-  if (auto why = on.await_delivery(volume.events))
-    return why;
-  const auto used = on.take_cost();
-  auto arrived = on.finish(**sent);
-  if (!arrived)
-    return std::move(arrived.error());
+  auto end = see_through(on, **sent, volume.events);
+  if (!end)
+    return std::move(end.error());
   const auto begin = (*sent)->first_ns();
   finding result;
   result.about = count(volume.events, "event") + " in batches of "
@@ -146,7 +169,7 @@ caf::expected<finding> run_throughput(const bench_frame& frame,
     rate_figure("acked", volume.events, seconds(begin, (*sent)->newest_ns())),
     {"requests to services", static_cast<double>(on.services().requests()),
      unit::count}};
-  add_cost(result.figures, "CPU of the node", volume.events, used);
+  add_cost(result.figures, "CPU of the node", volume.events, end->used);
   return result;
 }
 
@@ -160,22 +183,16 @@ caf::expected<finding> run_latency(const bench_frame& frame,
   if (auto why = on.services().listen())
     return why;
   frame.shown.begin(frame.directory.filename().string() + ": running");
-  load what;
-  what.lanes = volume.connections;
-  what.services = volume.services;
-  what.events = volume.events;
+  auto what = load_of(volume);
   what.batch = 1;
   what.rate = rate;
   auto sent = on.send(what);
   if (!sent)
     return std::move(sent.error());
-  if (auto why = on.await_delivery(volume.events))
-    return why;
-  const auto used = on.take_cost();
-  auto arrived = on.finish(**sent);
-  if (!arrived)
-    return std::move(arrived.error());
-  auto latencies = (*arrived)->latencies_ns();
+  auto end = see_through(on, **sent, volume.events);
+  if (!end)
+    return std::move(end.error());
+  auto latencies = end->arrived->latencies_ns();
   std::sort(latencies.begin(), latencies.end());
   finding result;
   result.about = count(volume.events, "single event") + ", "
@@ -193,7 +210,7 @@ caf::expected<finding> run_latency(const bench_frame& frame,
   result.figures.push_back({"requests to services",
                             static_cast<double>(on.services().requests()),
                             unit::count});
-  add_cost(result.figures, "CPU of the node", volume.events, used);
+  add_cost(result.figures, "CPU of the node", volume.events, end->used);
   return result;
 }
 
@@ -224,12 +241,9 @@ caf::expected<finding> run_recovery(const bench_frame& frame,
   const auto retried = steady_ns();
   if (auto why = on.node().retry(service_id(0)))
     return why;
-  if (auto why = on.await_delivery(volume.events))
-    return why;
-  const auto used = on.take_cost();
-  auto arrived = on.finish(**sent);
-  if (!arrived)
-    return std::move(arrived.error());
+  auto end = see_through(on, **sent, volume.events);
+  if (!end)
+    return std::move(end.error());
   const auto& to = on.services();
   finding result;
   result.about = count(volume.events, "event") + " that came one by one over "
@@ -246,7 +260,8 @@ caf::expected<finding> run_recovery(const bench_frame& frame,
     {"CPU of the node, arrival",
      arrival.cpu_seconds * 1e6 / static_cast<double>(volume.events),
      unit::ms_per_1000_events}};
-  add_cost(result.figures, "CPU of the node, recovery", volume.events, used);
+  add_cost(result.figures, "CPU of the node, recovery", volume.events,
+           end->used);
   return result;
 }
 

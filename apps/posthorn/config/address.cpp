@@ -131,6 +131,17 @@ std::string to_string(const listen_address& what) {
          + std::to_string(what.port);
 }
 
+std::string url_of(const listen_address& what) {
+  if (what.kind == address_kind::unix_socket)
+    return "unix:" + what.path;
+  if (what.kind == address_kind::inherited || what.port == 0)
+    return {};
+  auto reachable = what;
+  if (what.wildcard())
+    reachable.host = what.host == "::" ? "::1" : "127.0.0.1";
+  return "http://" + to_string(reachable);
+}
+
 caf::expected<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t result = 0;
   auto last = text.data() + text.size();

@@ -53,6 +53,11 @@ caf::expected<listen_address> parse_address(std::string_view text);
 /// The form that parse_address() reads.
 std::string to_string(const listen_address& what);
 
+/// How a client of this host reaches what listens there: http://host:port (of
+/// loopback for a wildcard) or unix:/path. Empty where that cannot be told: an
+/// inherited socket, a port that the kernel chooses.
+std::string url_of(const listen_address& what);
+
 /// Longest path of a unix socket, in bytes (sockaddr_un).
 inline constexpr std::size_t socket_path_max = 107;
 

@@ -15,40 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-struct endpoint {
-  std::string url;
-  std::string token;
-};
-
-caf::expected<endpoint> find_endpoint(const admin_target& target) {
-  if (!target.url.empty()) {
-    const char* token = std::getenv("POSTHORN_ADMIN_TOKEN");
-    return endpoint{target.url, token ? token : ""};
-  }
-  if (target.config_file.empty())
-    return fault(ec::bad_config, "where is the node? give -c FILE, or --admin "
-                                 "URL and POSTHORN_ADMIN_TOKEN");
-  // Errors of registrations do not matter for asking a node that runs.
-  const auto what = load_config(target.config_file, {}, [](const std::string&) {
-    return std::optional<std::string>{};
-  });
-  for (const auto& error : what.errors)
-    if (error.file == target.config_file)
-      return fault(ec::bad_config, to_string(error));
-  const auto& admin = what.config.admin;
-  if (admin.kind == address_kind::unix_socket)
-    return endpoint{"unix:" + admin.path, what.config.admin_token};
-  if (admin.kind == address_kind::inherited)
-    return fault(ec::bad_config,
-                 target.config_file
-                   + ": admin is a socket passed by systemd: say where it is "
-                     "with --admin URL");
-  auto reachable = admin;
-  if (admin.wildcard())
-    reachable.host = admin.host == "::" ? "::1" : "127.0.0.1";
-  return endpoint{"http://" + to_string(reachable), what.config.admin_token};
-}
-
 std::unique_ptr<httplib::Client> connect(const std::string& url) {
   const std::string unix_prefix = "unix:";
   std::unique_ptr<httplib::Client> result;
@@ -65,11 +31,45 @@ std::unique_ptr<httplib::Client> connect(const std::string& url) {
 
 } // namespace
 
-caf::expected<std::string> ask_admin_text(const admin_target& target,
-                                          const std::string& method,
-                                          const std::string& path,
-                                          const std::string& body) {
-  const auto where = find_endpoint(target);
+caf::expected<admin_target> resolve(const admin_target& target) {
+  if (!target.url.empty()) {
+    auto result = target;
+    if (const char* token = std::getenv("POSTHORN_ADMIN_TOKEN");
+        token && target.token.empty())
+      result.token = token;
+    return result;
+  }
+  if (target.config_file.empty())
+    return fault(ec::bad_config, "where is the node? give -c FILE, or --admin "
+                                 "URL and POSTHORN_ADMIN_TOKEN");
+  // Errors of registrations do not matter for asking a node that runs.
+  const auto what = load_config(target.config_file, {}, [](const std::string&) {
+    return std::optional<std::string>{};
+  });
+  for (const auto& error : what.errors)
+    if (error.file == target.config_file)
+      return fault(ec::bad_config, to_string(error));
+  const auto& admin = what.config.admin;
+  auto url = url_of(admin);
+  if (url.empty() && admin.kind == address_kind::inherited)
+    return fault(ec::bad_config,
+                 target.config_file
+                   + ": admin is a socket passed by systemd: say where it is "
+                     "with --admin URL");
+  if (url.empty())
+    return fault(ec::bad_config,
+                 target.config_file
+                   + ": the kernel chooses the port of admin: say which it is "
+                     "with --admin URL");
+  return admin_target{target.config_file, std::move(url),
+                      what.config.admin_token};
+}
+
+caf::expected<admin_answer> call_admin(const admin_target& target,
+                                       const std::string& method,
+                                       const std::string& path,
+                                       const std::string& body) {
+  const auto where = resolve(target);
   if (!where)
     return where.error();
   const auto client = connect(where->url);
@@ -80,33 +80,59 @@ caf::expected<std::string> ask_admin_text(const admin_target& target,
   if (!where->token.empty())
     request.set_header("Authorization", "Bearer " + where->token);
   request.body = body;
-  const auto answer = client->send(request);
+  auto answer = client->send(request);
   if (!answer)
     return fault(ec::bad_address, "no node answers on " + where->url + ": "
                                     + httplib::to_string(answer.error()));
-  if (answer->status == 200)
-    return answer->body;
-  const auto parsed = json::parse(answer->body, nullptr, false);
+  return admin_answer{answer->status, std::move(answer->body)};
+}
+
+caf::expected<json> json_of(const admin_answer& answer) {
+  auto parsed = json::parse(answer.body, nullptr, false);
+  if (parsed.is_discarded())
+    return fault(ec::bad_address, "what answers is no node's admin API: its "
+                                  "answer is not JSON");
+  return parsed;
+}
+
+caf::error refusal_of(const admin_target& target, const admin_answer& answer) {
+  const auto where = resolve(target);
+  const auto parsed = json::parse(answer.body, nullptr, false);
   const auto text
-    = parsed.is_object() ? parsed.value("error", answer->body) : answer->body;
-  return fault(answer->status == 404 ? ec::unknown_service : ec::bad_address,
-               where->url + " answered " + std::to_string(answer->status) + ": "
-                 + text);
+    = parsed.is_object() ? parsed.value("error", answer.body) : answer.body;
+  return fault(answer.status == 404 ? ec::unknown_service : ec::bad_address,
+               (where ? where->url : "the node") + " answered "
+                 + std::to_string(answer.status) + ": " + text);
+}
+
+int refuse(std::ostream& err, const caf::error& why) {
+  err << "posthorn: " << text_of(why) << '\n';
+  return 1;
+}
+
+caf::expected<std::string> ask_admin_text(const admin_target& target,
+                                          const std::string& method,
+                                          const std::string& path,
+                                          const std::string& body) {
+  const auto where = resolve(target);
+  if (!where)
+    return where.error();
+  auto answer = call_admin(*where, method, path, body);
+  if (!answer)
+    return std::move(answer.error());
+  if (answer->status != 200)
+    return refusal_of(*where, *answer);
+  return std::move(answer->body);
 }
 
 caf::expected<json> ask_admin(const admin_target& target,
                               const std::string& method,
                               const std::string& path,
                               const std::string& body) {
-  const auto text = ask_admin_text(target, method, path, body);
+  auto text = ask_admin_text(target, method, path, body);
   if (!text)
     return text.error();
-  auto parsed = json::parse(*text, nullptr, false);
-  if (parsed.is_discarded())
-    return fault(ec::bad_address,
-                 "what answers to " + method + " " + path
-                   + " is no node's admin API: its answer is not JSON");
-  return parsed;
+  return json_of({200, std::move(*text)});
 }
 
 } // namespace posthorn

@@ -5,6 +5,7 @@
 #include <caf/expected.hpp>
 #include <nlohmann/json.hpp>
 
+#include <ostream>
 #include <string>
 
 namespace posthorn {
@@ -16,12 +17,39 @@ struct admin_target {
   /// `--admin URL`: http://host:port or unix:/path; the token is then that of
   /// the environment variable POSTHORN_ADMIN_TOKEN.
   std::string url;
+  /// With a url: the token, where it is not that of the environment.
+  std::string token = {};
 };
 
-/// Makes one request, with `body` if that is not empty, and returns the
-/// answer's text. Errors: bad_config (no address known, or a broken file),
-/// bad_address (nobody answers there), and for an error of the API its text,
-/// under unknown_service for a 404.
+/// What a node answered, whatever that was.
+struct admin_answer {
+  int status = 0;
+  std::string body;
+};
+
+/// The target with the URL and the token that it means. Errors: bad_config (no
+/// address known, or a broken file).
+caf::expected<admin_target> resolve(const admin_target& target);
+
+/// Makes one request, with `body` if that is not empty. Errors: bad_config,
+/// bad_address (nobody answers there).
+caf::expected<admin_answer> call_admin(const admin_target& target,
+                                       const std::string& method,
+                                       const std::string& path,
+                                       const std::string& body = {});
+
+/// The JSON of an answer. Errors: bad_address (it is none).
+caf::expected<nlohmann::json> json_of(const admin_answer& answer);
+
+/// The error for an answer that is not 200: its text, under unknown_service for
+/// a 404 and else bad_address.
+caf::error refusal_of(const admin_target& target, const admin_answer& answer);
+
+/// Tells why a command ends; returns its exit code.
+int refuse(std::ostream& err, const caf::error& why);
+
+/// As call_admin(), for the text of an answer that is 200; the errors are also
+/// those of refusal_of().
 caf::expected<std::string> ask_admin_text(const admin_target& target,
                                           const std::string& method,
                                           const std::string& path,

@@ -2,7 +2,6 @@
 #include "apps/posthorn/inspect/dead.hpp"
 
 #include "apps/posthorn/inspect/table.hpp"
-#include "messages/errors.hpp"
 
 #include <httplib.h>
 
@@ -19,11 +18,6 @@ const std::string path = "/admin/v1/dead";
 
 std::string encoded(const std::string& text) {
   return httplib::detail::encode_query_param(text);
-}
-
-int refuse(std::ostream& err, const caf::error& why) {
-  err << "posthorn: " << text_of(why) << '\n';
-  return 1;
 }
 
 std::string count_of(const json& x, const char* key) {
@@ -126,6 +120,11 @@ int run_dead_order(const admin_target& target, const std::string& verb,
     out << id
         << ": the head transaction is being sent; it is set aside if that "
            "fails\n";
+  else if (answer->value("asked", false))
+    out << id
+        << ": the node that delivers is asked to set the head transaction "
+           "aside; `posthorn dead list "
+        << id << "` shows when it has\n";
   else
     out << id << ": nothing waits that could be set aside\n";
   return 0;

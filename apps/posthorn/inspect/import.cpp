@@ -25,12 +25,18 @@ constexpr std::chrono::seconds progress_interval{1};
 constexpr std::array<const char*, 5> counts{"changed", "same", "outdated",
                                             "ignored", "bad"};
 
+/// How a node answers that another one sorts.
+constexpr int not_the_sorter = 409;
+
+/// How often a piece follows the sorter from node to node.
+constexpr int turns_max = 3;
+
 /// One import under way.
 class importing {
 public:
-  importing(const admin_target& target, std::istream& from,
+  importing(admin_target target, std::istream& from,
             const import_options& options, std::ostream& err)
-    : target_{target}, from_{from}, options_{options}, err_{err} {
+    : target_{std::move(target)}, from_{from}, options_{options}, err_{err} {
     for (const auto* each : counts)
       total_[each] = 0;
   }
@@ -44,10 +50,15 @@ public:
 private:
   bool add(const std::string& line);
   bool send();
+  caf::expected<json> send_to_sorter();
+  /// Turns to the node that an answer says to sort, if it says so.
+  bool turn(const admin_answer& answer);
   void bad(std::uint64_t line, const std::string& why);
   void show_progress();
 
-  const admin_target& target_;
+  /// The node that is asked: from the answer of one that does not sort on, the
+  /// one that does.
+  admin_target target_;
   std::istream& from_;
   const import_options& options_;
   std::ostream& err_;
@@ -95,7 +106,7 @@ bool importing::add(const std::string& line) {
 bool importing::send() {
   if (waiting_.empty())
     return true;
-  const auto answer = ask_admin(target_, "POST", "/admin/v1/import", waiting_);
+  const auto answer = send_to_sorter();
   if (!answer) {
     err_ << "posthorn: " << text_of(answer.error())
          << "\nposthorn: " << options_.file << ": all before line "
@@ -111,6 +122,34 @@ bool importing::send() {
                    + answer->at(each).get<std::uint64_t>();
   waiting_.clear();
   show_progress();
+  return true;
+}
+
+caf::expected<json> importing::send_to_sorter() {
+  for (int turns = 0;; ++turns) {
+    const auto answer
+      = call_admin(target_, "POST", "/admin/v1/import", waiting_);
+    if (!answer)
+      return answer.error();
+    if (answer->status == 200)
+      return json_of(*answer);
+    if (turns == turns_max || !turn(*answer))
+      return refusal_of(target_, *answer);
+  }
+}
+
+bool importing::turn(const admin_answer& answer) {
+  const auto said = json::parse(answer.body, nullptr, false);
+  if (answer.status != not_the_sorter || !said.is_object())
+    return false;
+  const auto where = said.value("admin", "");
+  const auto now = resolve(target_);
+  if (where.empty() || !now)
+    return false;
+  target_ = *now;
+  target_.url = where;
+  err_ << "posthorn: node " << said.value("sorter", "")
+       << " sorts: it goes there, to " << where << '\n';
   return true;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/posthorn/inspect/inspect.hpp"
 
+#include "apps/posthorn/inspect/cells.hpp"
 #include "apps/posthorn/inspect/table.hpp"
-#include "messages/errors.hpp"
 
 #include <optional>
 
@@ -11,23 +11,6 @@ namespace posthorn {
 namespace {
 
 using nlohmann::json;
-
-int refuse(std::ostream& err, const caf::error& why) {
-  err << "posthorn: " << text_of(why) << '\n';
-  return 1;
-}
-
-std::string word(const json& x, const char* key) {
-  const auto& value = x.at(key);
-  if (value.is_string())
-    return value.get<std::string>().empty() ? "-" : value.get<std::string>();
-  return value.is_null() ? "-" : value.dump();
-}
-
-std::string span(const json& x, const char* key) {
-  const auto& value = x.at(key);
-  return value.is_null() ? "-" : show_span(value.get<double>());
-}
 
 void print_services(const json& services, std::ostream& out) {
   table shown{{"SERVICE", "STATE", "OWNER", "PENDING", "OLDEST",

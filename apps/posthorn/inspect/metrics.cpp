@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/posthorn/inspect/metrics.hpp"
 
+#include "apps/posthorn/inspect/cells.hpp"
 #include "apps/posthorn/inspect/table.hpp"
-#include "messages/errors.hpp"
 
 #include <fnmatch.h>
 
@@ -25,18 +25,6 @@ const std::map<std::string, std::string> sort_fields{
   {"busy", "busy_seconds"},       {"longest", "longest_seconds"},
   {"running", "running_seconds"}, {"restarts", "restarts"},
 };
-
-std::string word(const json& x, const char* key) {
-  const auto& value = x.at(key);
-  if (value.is_string())
-    return value.get<std::string>().empty() ? "-" : value.get<std::string>();
-  return value.is_null() ? "-" : value.dump();
-}
-
-std::string span(const json& x, const char* key) {
-  const auto& value = x.at(key);
-  return value.is_null() ? "-" : show_span(value.get<double>());
-}
 
 /// Most handlers take less than a tenth of a second.
 std::string fine_span(const json& x, const char* key) {
@@ -210,19 +198,15 @@ void print_dump(const json& dump, const metrics_options& options,
 
 int run_metrics(const admin_target& target, const metrics_options& options,
                 std::ostream& out, std::ostream& err) {
-  const auto refuse = [&err](const caf::error& why) {
-    err << "posthorn: " << text_of(why) << '\n';
-    return 1;
-  };
   if (options.format == "prometheus") {
     const auto text = ask_admin_text(target, "GET", "/metrics");
     if (!text)
-      return refuse(text.error());
+      return refuse(err, text.error());
     out << *text;
   }
   auto answer = ask_admin(target, "GET", dump_path);
   if (!answer)
-    return refuse(answer.error());
+    return refuse(err, answer.error());
   const auto dump = select_actors(std::move(*answer), options);
   if (options.format == "prometheus")
     print_figures(dump, out);

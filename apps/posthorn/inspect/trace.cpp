@@ -2,7 +2,6 @@
 #include "apps/posthorn/inspect/trace.hpp"
 
 #include "apps/posthorn/inspect/table.hpp"
-#include "messages/errors.hpp"
 
 #include <httplib.h>
 
@@ -94,10 +93,8 @@ int run_trace(const admin_target& target, const std::string& event_id,
   const auto answer = ask_admin(
     target, "GET",
     "/admin/v1/trace/" + httplib::detail::encode_query_param(event_id));
-  if (!answer) {
-    err << "posthorn: " << text_of(answer.error()) << '\n';
-    return 1;
-  }
+  if (!answer)
+    return refuse(err, answer.error());
   const auto now = std::chrono::duration<double>(
                      std::chrono::system_clock::now().time_since_epoch())
                      .count();

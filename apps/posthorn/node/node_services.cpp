@@ -34,6 +34,18 @@ std::function<double()> make_spread(std::uint32_t seed) {
   };
 }
 
+/// What the node says of itself, but for its services.
+session_request request_of(const node_config& config) {
+  session_request result;
+  result.node = config.name;
+  result.ttl = config.lease_ttl;
+  if (config.cluster)
+    result.address = to_string(config.cluster->advertise);
+  result.admin = url_of(config.admin);
+  result.version = version;
+  return result;
+}
+
 } // namespace
 
 caf::expected<session> node::open_session() {
@@ -41,12 +53,7 @@ caf::expected<session> node::open_session() {
   for (const auto& config : setup_.services)
     if (is_delivered(config))
       ids.push_back(config->registration.id);
-  session_request asked;
-  asked.node = setup_.config.name;
-  asked.ttl = setup_.config.lease_ttl;
-  if (setup_.config.cluster)
-    asked.address = to_string(setup_.config.cluster->advertise);
-  asked.version = version;
+  auto asked = request_of(setup_.config);
   asked.services = services_digest(std::move(ids));
   caf::scoped_actor self{*sys_};
   caf::expected<session> result{session{}};
@@ -65,11 +72,7 @@ void node::join(session_no mine, std::chrono::milliseconds opened,
   wiring.writer = writer_;
   wiring.sorter = sorter_;
   wiring.services = services;
-  wiring.self.node = setup_.config.name;
-  wiring.self.ttl = setup_.config.lease_ttl;
-  if (setup_.config.cluster)
-    wiring.self.address = to_string(setup_.config.cluster->advertise);
-  wiring.self.version = version;
+  wiring.self = request_of(setup_.config);
   wiring.session = mine;
   wiring.opened = opened;
   wiring.poll_interval = setup_.config.sorter.poll_interval;
