@@ -26,7 +26,6 @@ import random
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -35,6 +34,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 from harness import Feed, Receiver, Service, answers  # noqa: E402
 from harness.cluster import TTL, Cluster, wait  # noqa: E402
 from harness.link_proxy import REFUSING, SWALLOWING  # noqa: E402
+from rig.load import Load, last_event_of  # noqa: E402
 
 SETTINGS = {
     "sorter": {"poll_interval": "20ms"},
@@ -61,35 +61,6 @@ class Roving(Feed):
         # A frozen node accepts a connection and says nothing.
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         return super().request(method, path, body, token, headers)
-
-
-class Load(threading.Thread):
-    """One feed that sends until it is told to stop."""
-
-    def __init__(self, feed: Feed, name: str, seed: str):
-        super().__init__(name=name)
-        self.feed = feed
-        self.error: Exception | None = None
-        self.stopping = threading.Event()
-        self._rng = random.Random(seed)
-        self._count = 0
-
-    def run(self) -> None:
-        try:
-            while not self.stopping.is_set():
-                size = 1 if self._rng.random() < 0.5 else self._rng.randint(2, 30)
-                self.feed.send([self._event() for _ in range(size)], seconds=120)
-                time.sleep(self._rng.uniform(0, 0.03))
-        except Exception as why:  # pylint: disable=broad-except
-            self.error = why
-
-    def _event(self) -> bytes:
-        self._count += 1
-        return (
-            f'{{"event_id":"${self.name}-{self._count}","type":"m.room.message",'
-            f'"room_id":"!room:example.org","sender":"@alice:example.org",'
-            f'"content":{{"body":"\\u00e9{"x" * self._rng.randint(0, 800)}"}}}}'
-        ).encode()
 
 
 class ClusterChaos:
@@ -120,7 +91,7 @@ class ClusterChaos:
             where = None if name == "all" else name
             rng = random.Random(f"ports {name} {seed}")
             feed = Roving(ports, where, token, rng)
-            self.loads.append(Load(feed, name, f"{name} {seed}"))
+            self.loads.append(Load(feed, name, f"{name} {seed}", (0, 0.03)))
         self.frozen: set[str] = set()
         # When links to a node are to be mended, by name.
         self.mending: dict[str, float] = {}
@@ -284,9 +255,8 @@ class ClusterChaos:
         for name in self.receivers:
             node.wait_pending(name, 0)
             feed = "all" if name in CATCH_ALL else name
-            sent = next(one for one in self.loads if one.name == feed).feed.sent
-            if sent:
-                last = json.loads(sent[-1].events[-1])["event_id"]
+            load = next(one for one in self.loads if one.name == feed)
+            if last := last_event_of(load.feed):
                 self.receivers[name].wait_delivered(last)
 
     def _judge(self) -> dict:
