@@ -26,6 +26,15 @@ constexpr std::chrono::seconds start_patience{30};
 constexpr std::chrono::seconds stopped_patience{3};
 constexpr std::chrono::milliseconds start_pause{5};
 
+/// How long the lock is left free for who waits, and how often is looked
+/// whether that one has come. More than start_pause, and than a loaded machine
+/// needs to wake a process.
+constexpr std::chrono::milliseconds turn_patience{50};
+constexpr std::chrono::microseconds turn_pause{100};
+
+/// What lies in write.lock.
+constexpr std::size_t mark_bytes = 3;
+
 struct flock whole_file(short type) {
   struct flock result {};
 
@@ -138,34 +147,59 @@ writer_lock::writer_lock(const std::filesystem::path& directory)
                                                 O_RDWR | O_CREAT | O_CLOEXEC,
                                                 0600)} {
   // Not only sized: who touches a page of a file for which the disk has no room
-  // is killed. It leaves a byte that is there as it is.
-  if (file_ < 0 || fallocate(file_, 0, 0, 1) != 0)
+  // is killed. It leaves bytes that are there as they are.
+  if (file_ < 0 || fallocate(file_, 0, 0, mark_bytes) != 0)
     return;
-  auto* page = mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
+  auto* page
+    = mmap(nullptr, mark_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
   if (page != MAP_FAILED)
     mark_ = static_cast<char*>(page);
 }
 
 writer_lock::~writer_lock() {
   if (mark_ != nullptr)
-    munmap(mark_, 1);
+    munmap(mark_, mark_bytes);
   if (file_ >= 0)
     close(file_);
 }
 
 caf::error writer_lock::lock() {
+  if (std::exchange(had_it_, false))
+    give_way(waiter::blocked);
+  give_way(waiter::polling);
   // Of the process, since only such a lock tells others who holds it.
   auto lock = whole_file(F_WRLCK);
+  if (fcntl(file_, F_SETLK, &lock) == 0)
+    return {};
+  say(waiter::blocked, true);
   while (fcntl(file_, F_SETLKW, &lock) != 0)
     if (errno != EINTR)
       return failure(path_, "cannot lock");
+  say(waiter::blocked, false);
   return {};
+}
+
+void writer_lock::give_way(waiter to) {
+  using std::chrono::steady_clock;
+  if (!is_there(to))
+    return;
+  auto until = steady_clock::now() + turn_patience;
+  while (is_there(to)) {
+    const auto now = steady_clock::now();
+    // Who is blocked comes next. Who polls would find somebody else blocked.
+    if (to == waiter::polling && holder() != 0)
+      until = now + turn_patience;
+    if (now >= until)
+      return say(to, false);
+    std::this_thread::sleep_for(turn_pause);
+  }
 }
 
 caf::error writer_lock::lock_at_start() {
   using std::chrono::steady_clock;
   const auto began = steady_clock::now();
   auto lock = whole_file(F_WRLCK);
+  bool waits = false;
   while (fcntl(file_, F_SETLK, &lock) != 0) {
     if (errno != EAGAIN && errno != EACCES && errno != EINTR)
       return failure(path_, "cannot lock");
@@ -176,14 +210,28 @@ caf::error writer_lock::lock_at_start() {
                                        + " does not stop writing");
     if (waited > stopped_patience)
       end_stopped_holder();
+    say(waiter::polling, waits = true);
     std::this_thread::sleep_for(start_pause);
   }
+  if (waits)
+    say(waiter::polling, false);
   return {};
 }
 
 void writer_lock::unlock() {
   auto lock = whole_file(F_UNLCK);
   (void)fcntl(file_, F_SETLK, &lock);
+  had_it_ = true;
+}
+
+void writer_lock::say(waiter who, bool waits) {
+  if (mark_ != nullptr)
+    std::atomic_ref{mark_[static_cast<int>(who)]}.store(waits ? 1 : 0);
+}
+
+bool writer_lock::is_there(waiter who) const {
+  return mark_ != nullptr
+         && std::atomic_ref{mark_[static_cast<int>(who)]}.load() != 0;
 }
 
 void writer_lock::mark(bool begun) {

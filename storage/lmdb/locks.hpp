@@ -53,6 +53,11 @@ private:
 /// Its first byte is the mark of a commit that has begun to write its root. Who
 /// finds it set knows that the last holder did not get to the end of that: the
 /// root that counts may be in memory alone, and another one on the disk.
+///
+/// Two more bytes say who waits. The kernel gives a lock to whoever asks first,
+/// and that is who has just let go of it, since it runs; and to who is blocked
+/// on it rather than to who asks now and then. On a slow disk the others would
+/// neither start nor keep their sessions.
 class writer_lock {
 public:
   explicit writer_lock(const std::filesystem::path& directory);
@@ -60,7 +65,9 @@ public:
   writer_lock& operator=(const writer_lock&) = delete;
   ~writer_lock();
 
-  /// Waits for it. Errors: store_failed.
+  /// Waits for it. Who has had it last leaves it to one who waits, and
+  /// everybody to one who starts, while it is free for 50 ms at most. Errors:
+  /// store_failed.
   caf::error lock();
 
   /// As lock(), for who has nobody else to look after a stopped holder: ends
@@ -90,10 +97,22 @@ private:
   /// The process that holds it; 0 for none, or none that can be told.
   pid_t holder() const;
 
+  /// Who waits, by its byte in the file.
+  enum class waiter { blocked = 1, polling = 2 };
+
+  /// Until such a one has had its turn. One that died or stands still does not
+  /// come: so not for long, and once for each.
+  void give_way(waiter to);
+  void say(waiter who, bool waits);
+  bool is_there(waiter who) const;
+
   std::filesystem::path path_;
   int file_ = -1;
-  /// The mark, in memory that all processes share; null where there is none.
+  /// The first of the bytes, in memory that all processes share; null where
+  /// there are none.
   char* mark_ = nullptr;
+  /// It was let go of, and nobody has been given way to since.
+  bool had_it_ = false;
 };
 
 } // namespace posthorn::storage::lmdb

@@ -34,7 +34,7 @@ The promises:
   one_open    a service never has two requests open; with --cluster: never two of
               different transactions, since a node that was frozen or killed may
               have one open when its successor sends that transaction again
-              (such are counted: requests_same_open)
+              (such are counted, requests_same_open, and listed, same_open)
   known       nothing comes that was not sent to that service
   private     no secret reaches a service that it is not for
 
@@ -86,6 +86,8 @@ class Verdict:
     figures: dict[str, int] = field(default_factory=dict)
     broken: dict[str, int] = field(default_factory=dict)
     spelled_out: list[str] = field(default_factory=list)
+    # What is allowed, but rare enough to be looked into.
+    same_open: list[dict] = field(default_factory=list)
 
     def count(self, name: str, more: int = 1) -> None:
         self.figures[name] = self.figures.get(name, 0) + more
@@ -105,6 +107,7 @@ class Verdict:
             **self.figures,
             "broken": self.broken,
             "what": self.spelled_out,
+            **({"same_open": self.same_open} if self.same_open else {}),
         }
 
 
@@ -234,10 +237,23 @@ class _Service:
             still = {one: end for one, end in still.items() if attempt.opened < end}
             if cluster and set(still) == {attempt.txn_id}:
                 self.verdict.count("requests_same_open")
+                self._note_same(attempt, still[attempt.txn_id])
             elif still:
                 self.blame("one_open", f"{attempt.txn_id} came while another was open")
             closed = float("inf") if attempt.closed is None else attempt.closed
             still[attempt.txn_id] = max(still.get(attempt.txn_id, closed), closed)
+
+    def _note_same(self, attempt: Attempt, first_closed: float) -> None:
+        if len(self.verdict.same_open) < SPELLED_OUT:
+            never = first_closed == float("inf")
+            self.verdict.same_open.append(
+                {
+                    "service": self.name,
+                    "txn_id": attempt.txn_id,
+                    "opened": attempt.opened,
+                    "first_closed": None if never else first_closed,
+                }
+            )
 
     def _look_at(self, attempt: Attempt) -> None:
         digest = hashlib.sha256(attempt.body).hexdigest()

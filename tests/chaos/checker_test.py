@@ -217,6 +217,8 @@ class Checker(unittest.TestCase):
         verdict = checker.check(self.feeds, self.received, cluster=True)
         self.assertNotIn("one_open", verdict.broken)
         self.assertEqual(1, verdict.as_json()["requests_same_open"])
+        listed = verdict.as_json()["same_open"]
+        self.assertEqual([again["opened"]], [one["opened"] for one in listed])
         again["txn_id"] += "x"
         verdict = checker.check(self.feeds, self.received, cluster=True)
         self.assertIn("one_open", verdict.broken)

@@ -34,6 +34,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 from harness import Feed, Receiver, Service, answers  # noqa: E402
 from harness.cluster import TTL, Cluster, wait  # noqa: E402
 from harness.link_proxy import REFUSING, SWALLOWING  # noqa: E402
+from rig.fault_log import FaultLog  # noqa: E402
 from rig.load import Load, last_event_of  # noqa: E402
 
 SETTINGS = {
@@ -98,6 +99,9 @@ class ClusterChaos:
         self.relinked = 0.0
         self.counts: dict[str, int] = {}
         self.takeovers: dict[str, list[float]] = {}
+        # Of each takeover that took more than two ttls: what it was.
+        self.late: list[dict] = []
+        self.faults = FaultLog()
         self.ended_frozen = 0
         self.failures: list[str] = []
 
@@ -144,6 +148,7 @@ class ClusterChaos:
                 f"takeover_ms_max_{key}": round(1_000 * max(value))
                 for key, value in sorted(self.takeovers.items())
             },
+            "takeovers_late": self.late,
             "feed_retries": sum(one.feed.retries for one in self.loads),
             **{key: value for key, value in verdict.items() if key != "kept"},
             "failures": self.failures,
@@ -171,6 +176,8 @@ class ClusterChaos:
         if what == "cut":
             return self._cut()
         name = self.rng.choice(up)
+        owners = self.nodes.owners(name)
+        self.faults.begin(what, name, {x for x, who in owners.items() if who == name})
         if what == "kill":
             self.nodes[name].kill()
         elif what == "leave":
@@ -201,6 +208,7 @@ class ClusterChaos:
 
     def _thaw(self, name: str) -> None:
         self.frozen.remove(name)
+        self.faults.end(name)
         if self.nodes[name].process.poll() is not None:
             self.ended_frozen += 1
             self.nodes[name].kill()
@@ -212,17 +220,40 @@ class ClusterChaos:
         for some time beyond that."""
         left = set(self.up())
         asked = sorted(left)[0]
+        looks: list[dict] = []
 
         def taken_over() -> bool:
-            return (
-                set(self.nodes.owners(asked).values()) <= left
-                and self.nodes.sorter(asked) in left
+            began = time.monotonic()
+            owners = self.nodes.owners(asked)
+            sorter = self.nodes.sorter(asked)
+            looks.append(
+                {
+                    "took_ms": round(1_000 * (time.monotonic() - began)),
+                    "missing": sorted(x for x, who in owners.items() if who not in left),
+                    "sorter": sorter in left,
+                }
             )
+            return not looks[-1]["missing"] and looks[-1]["sorter"]
 
         took = wait(taken_over, 20, f"taken over after {what}", self._explain)
         self.takeovers.setdefault(what, []).append(took)
+        if took > 2 * TTL:
+            self._note_late(what, took, looks)
         if what == "freeze":
             time.sleep(self.rng.uniform(0, 1.5 * TTL))
+
+    def _note_late(self, what: str, took: float, looks: list[dict]) -> None:
+        """Whether the nodes were late, or who looked at them."""
+        self.late.append(
+            {
+                "fault": what,
+                "took_ms": round(1_000 * took),
+                "load": os.getloadavg()[0],
+                "looks": len(looks),
+                "longest_look_ms": max(one["took_ms"] for one in looks),
+                "last_missing": looks[-2] if len(looks) > 1 else None,
+            }
+        )
 
     def _explain(self) -> str:
         lines = [f"up {self.up()} frozen {sorted(self.frozen)}"]
@@ -281,7 +312,10 @@ class ClusterChaos:
         if done.returncode not in (0, 1) or not done.stdout:
             self.failures.append(f"the checker ended with {done.returncode}")
             return {"kept": False}
-        return json.loads(done.stdout)
+        verdict = json.loads(done.stdout)
+        for one in verdict.get("same_open", []):
+            one["after"] = self.faults.of(one["service"], one["opened"])
+        return verdict
 
 
 def main() -> int:

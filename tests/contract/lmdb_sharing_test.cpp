@@ -3,13 +3,20 @@
 #include "storage/lmdb/locks.hpp"
 #include "tests/contract/lmdb_rig.hpp"
 
+#include <dlfcn.h>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <new>
 #include <string>
+#include <thread>
 
 using namespace posthorn;
 using namespace posthorn::contract;
@@ -131,7 +138,90 @@ lmdb_rig& rig_of(workbench& bench) {
   return dynamic_cast<lmdb_rig&>(*bench.rig);
 }
 
+/// What LMDB did to its file, one letter a call: 's' for a sync, 'w' for a
+/// write of pages or of a root.
+std::string disk_calls;
+
+template <class Function>
+Function* next_of(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+/// A process that takes write.lock again as soon as it has let go of it, and
+/// holds it for as long as a disk takes to sync.
+class busy_writer {
+public:
+  explicit busy_writer(const std::filesystem::path& directory) {
+    auto* page = mmap(nullptr, sizeof(*turns_), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(page != MAP_FAILED);
+    turns_ = new (page) std::atomic<long>{0};
+    process_ = fork();
+    REQUIRE(process_ >= 0);
+    if (process_ == 0)
+      write_for_ever(directory);
+    wait_turn();
+  }
+
+  busy_writer(const busy_writer&) = delete;
+  busy_writer& operator=(const busy_writer&) = delete;
+
+  ~busy_writer() {
+    kill(process_, SIGKILL);
+    waitpid(process_, nullptr, 0);
+    munmap(turns_, sizeof(*turns_));
+  }
+
+  /// Until it has had the lock once more.
+  void wait_turn() const {
+    const auto before = turns();
+    while (turns() == before)
+      std::this_thread::yield();
+  }
+
+  /// How often it has had the lock.
+  long turns() const {
+    return turns_->load();
+  }
+
+private:
+  [[noreturn]] void write_for_ever(const std::filesystem::path& directory) {
+    storage::lmdb::writer_lock lock{directory};
+    while (!lock.lock()) {
+      ++*turns_;
+      std::this_thread::sleep_for(80ms);
+      lock.unlock();
+    }
+    _exit(1);
+  }
+
+  std::atomic<long>* turns_ = nullptr;
+  pid_t process_ = 0;
+};
+
 } // namespace
+
+// These stand before the C library's: LMDB's calls come here.
+
+extern "C" int fdatasync(int file) {
+  disk_calls += 's';
+  static auto* const real = next_of<int(int)>("fdatasync");
+  return real(file);
+}
+
+extern "C" ssize_t pwrite(int file, const void* bytes, std::size_t size,
+                          off_t at) {
+  disk_calls += 'w';
+  static auto* const real
+    = next_of<ssize_t(int, const void*, std::size_t, off_t)>("pwrite");
+  return real(file, bytes, size, at);
+}
+
+extern "C" ssize_t writev(int file, const iovec* parts, int count) {
+  disk_calls += 'w';
+  static auto* const real = next_of<ssize_t(int, const iovec*, int)>("writev");
+  return real(file, parts, count);
+}
 
 TEST_SUITE_BEGIN("lmdb: sharing");
 
@@ -194,9 +284,13 @@ TEST_CASE("who finds that another process did not get to the end of a commit "
   CHECK(settled() == 0);
   other.send('k');
   other.wait_killed();
+  disk_calls.clear();
   CHECK(bench.append(numbered(1)) == 3);
   CHECK(settled() == 1);
+  CHECK(disk_calls.front() == 's');
+  disk_calls.clear();
   CHECK(bench.append(numbered(1)) == 4);
+  CHECK(disk_calls.front() == 'w');
   CHECK(settled() == 1);
 }
 
@@ -215,6 +309,22 @@ TEST_CASE("a mark in write.lock is there for whoever opens the store next, and "
   second.mark(false);
   storage::lmdb::writer_lock third{place.path()};
   CHECK(!third.is_marked());
+}
+
+TEST_CASE("who waits for its turn to write, or polls for it at its start, has "
+          "it among processes that write all the time") {
+  temporary_directory place;
+  busy_writer one{place.path()};
+  busy_writer two{place.path()};
+  storage::lmdb::writer_lock lock{place.path()};
+  for (int i = 0; i < 10; ++i) {
+    const auto before = one.turns() + two.turns();
+    REQUIRE(!(i % 2 == 0 ? lock.lock() : lock.lock_at_start()));
+    CHECK(one.turns() + two.turns() - before <= 4);
+    lock.unlock();
+    one.wait_turn();
+    two.wait_turn();
+  }
 }
 
 TEST_CASE("a process that is stopped inside a commit is ended, and nothing of "
