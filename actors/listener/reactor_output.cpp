@@ -52,8 +52,7 @@ void reactor::answer(job& what) {
   }
   // Most clients send their next request, which wakes the reactor, only after
   // the answer: then there is nothing to wake it for now.
-  const auto urgent
-    = report.failed || report.last || !report.rest.empty();
+  const auto urgent = report.failed || report.last || !report.rest.empty();
   {
     std::lock_guard guard{reports_mutex_};
     reports_.push_back(std::move(report));

@@ -65,8 +65,8 @@ void seen_index::make_room(std::uint64_t number) {
   base_ = first_;
   for (const auto& one : old)
     if (one.offset != 0 && old_base + one.offset - 1 >= first_)
-      place({one.hash,
-             static_cast<std::uint32_t>(old_base + one.offset - base_)});
+      place(
+        {one.hash, static_cast<std::uint32_t>(old_base + one.offset - base_)});
 }
 
 void seen_index::place(slot what) {

@@ -13,9 +13,9 @@ namespace posthorn::storage::lmdb {
 /// bytes for each. A table of it in the store would cost each append pages all
 /// over the file. Two keys may have one hash: whoever asks compares the record.
 ///
-/// It holds what is committed and what the commit in hand adds, which is dropped
-/// unless that succeeds. What other processes have added is for who asks to put
-/// in first.
+/// It holds what is committed and what the commit in hand adds, which is
+/// dropped unless that succeeds. What other processes have added is for who
+/// asks to put in first.
 class seen_index {
 public:
   /// All numbers before it, from first() on, are in the index.

@@ -108,8 +108,7 @@ caf::error node::spawn_actors() {
   metrics_ = sys_->spawn<caf::detached>(metrics, census_);
   writer_ = sys_->spawn<caf::detached>(watched_storage_writer, census_, store_,
                                        health_);
-  pool_
-    = sys_->spawn(pool, census_, store_, writer_, storage::page_limits{});
+  pool_ = sys_->spawn(pool, census_, store_, writer_, storage::page_limits{});
   courier_ = sys_->spawn(courier, census_,
                          std::shared_ptr<http_client>{std::move(*client)});
   tracer_wiring remembered;
