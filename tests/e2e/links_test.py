@@ -151,7 +151,7 @@ class Links(LinkedNodes):
 
     def test_a_frozen_node_is_shown_as_not_answering_in_time(self):
         self.wait_linked()
-        self.b.process.send_signal(signal.SIGSTOP)
+        self.b.freeze()
         try:
             begin = time.monotonic()
             found = {one["name"]: one for one in self.dump(self.a)["nodes"]}

@@ -113,8 +113,8 @@ class Cluster:
         return wait(lambda: self.is_settled(names, asked), seconds, what, self.dump)
 
     def stop_process(self, name: str) -> None:
-        """SIGSTOP."""
-        self.nodes[name].process.send_signal(signal.SIGSTOP)
+        """SIGSTOP, which Node.freeze() waits for."""
+        self.nodes[name].freeze()
 
     def continue_process(self, name: str) -> None:
         """SIGCONT."""

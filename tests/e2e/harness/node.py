@@ -190,6 +190,12 @@ class Node:
             self.process.wait()
             self.process = None
 
+    def freeze(self) -> None:
+        """SIGSTOP; returns when none of its threads runs any more."""
+        self.process.send_signal(signal.SIGSTOP)
+        ended = os.WSTOPPED | os.WEXITED
+        os.waitid(os.P_PID, self.process.pid, ended | os.WNOWAIT)
+
     def remove(self) -> None:
         """Ends it and deletes its files (not with POSTHORN_TEST_KEEP set)."""
         self.kill()
