@@ -56,8 +56,10 @@ int mapped_store::attempt(std::span<const mutation> work,
   writer_->mark(true);
   if (options_.before_commit)
     options_.before_commit();
+  failed_ = true;
   if (auto code = txn.commit())
     return code;
+  failed_ = false;
   writer_->mark(false);
   seen_.keep();
   return 0;
@@ -69,7 +71,9 @@ int mapped_store::settle_root() {
   if (auto code = mdb_env_sync(env_->raw(), 1))
     return code;
   writer_->mark(false);
-  if (options_.report && writer_->has_mark())
+  // What failed here was an answer: only that of another process is news.
+  const auto ours = std::exchange(failed_, false);
+  if (options_.report && writer_->has_mark() && !ours)
     options_.report("store " + options_.directory.string()
                     + ": the last commit had not come to its end; the root "
                       "that counts is on the disk now");

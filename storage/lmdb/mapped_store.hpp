@@ -121,6 +121,8 @@ private:
   verified_records verified_;
   seen_index seen_;
   bool scarce_ = false;
+  /// The last commit of this process failed, which was told.
+  bool failed_ = false;
   mutable rot_log rot_;
   std::chrono::steady_clock::time_point readers_checked_;
 };

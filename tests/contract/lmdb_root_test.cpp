@@ -66,6 +66,9 @@ TEST_CASE("a commit whose root cannot be written has not happened, and the "
   }
   bench.broken = false;
   CHECK(std::get<receipt>(bench.done(lost)).duplicate == false);
+  // Each failure was an answer already.
+  for (const auto& line : rig_of(bench).reports)
+    CHECK(line.find("had not come to its end") == std::string::npos);
   CHECK(bench.page().entries.size() == 2);
   bench.route_all({bench.irc});
   CHECK(numbers_in(bench.drain(bench.irc)) == up_to(3));
